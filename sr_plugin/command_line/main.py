@@ -1,0 +1,40 @@
+"""The command line's entry: one sub-command a task, exit code 0 only for a whole result."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import List, Optional
+
+from sr_plugin.command_line import superresolve_command
+from sr_plugin.core.errors import Cancelled, SuperResolutionError
+from sr_plugin.core.locations import plugin_version
+from sr_plugin.runtime import environment_command
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m sr_plugin", description="Super-resolution of satellite and aerial rasters."
+    )
+    parser.add_argument("--version", action="version", version=plugin_version())
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    superresolve_command.add_parser(commands)
+    environment_command.add_parser(commands)
+    return parser
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """Run one command.
+
+    Returns:
+        0 for a whole result, 1 for an error that was told, 2 for wrong arguments, 130 for a cancel.
+    """
+    args = _parser().parse_args(arguments)
+    try:
+        return int(args.run(args))
+    except SuperResolutionError as error:
+        if getattr(args, "json", False):
+            print(json.dumps({"error": {"code": error.code, "message": error.message, "hint": error.hint}}))
+        print(f"{error.message}\n{error.hint}".strip(), file=sys.stderr)
+        return 130 if isinstance(error, Cancelled) else 1

@@ -1,0 +1,143 @@
+"""``superresolve``: flow 1 without QGIS."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import signal
+import sys
+from typing import Any, Optional, Tuple
+
+from sr_plugin.core.card import ModelCard
+from sr_plugin.core.pixel_type import PIXEL_TYPES
+from sr_plugin.core.session import PRECISIONS, ModelSession
+from sr_plugin.pipeline.request import SuperResolveRequest
+from sr_plugin.pipeline.superresolve import superresolve, worker_factory
+
+
+def _numbers(text: str) -> Tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is no list of band numbers such as 1,2,3") from None
+
+
+def _extent(text: str) -> Tuple[float, float, float, float]:
+    try:
+        xmin, ymin, xmax, ymax = (float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is no extent such as xmin,ymin,xmax,ymax") from None
+    if xmin >= xmax or ymin >= ymax:
+        raise argparse.ArgumentTypeError(f"the extent '{text}' is empty: give xmin,ymin,xmax,ymax")
+    return xmin, ymin, xmax, ymax
+
+
+def add_parser(commands: Any) -> None:
+    """Add the sub-command to an argparse sub-parser collection."""
+    parser = commands.add_parser("superresolve", help="super-resolve a raster", description=__doc__)
+    parser.add_argument("input", metavar="INPUT", help="any GDAL dataset name")
+    parser.add_argument("output", metavar="OUTPUT", help="the GeoTIFF to write")
+    parser.add_argument("--model", default="s2-rgbn-x2", metavar="NAME|FILE", help="default: %(default)s")
+    parser.add_argument("--bands", type=_numbers, default=(), metavar="1,2,3", help="default: by name, else the first ones")
+    parser.add_argument("--extent", type=_extent, metavar="XMIN,YMIN,XMAX,YMAX", help="in the raster's CRS")
+    parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda:N|mps")
+    parser.add_argument("--precision", default="auto", choices=PRECISIONS)
+    parser.add_argument("--tile", type=int, default=0, metavar="N", help="side in input pixels, 0: by memory")
+    parser.add_argument("--margin", type=int, metavar="N", help="default: the reach of the model")
+    parser.add_argument("--output-type", default="", choices=("",) + PIXEL_TYPES, metavar="T", help="default: as the input")
+    parser.add_argument("--consistency", action="store_true", help="make the result agree with the input exactly")
+    parser.add_argument("--normalisation", default="auto", metavar="N", help="auto, none, divide:K, window:L,H, percentile:L,H")
+    parser.add_argument("--nodata", type=float, metavar="V", help="nodata value of the result")
+    parser.add_argument("--keep-partial", action="store_true", help="keep what is done when cancelled")
+    parser.add_argument("--create-option", action="append", default=[], metavar="KEY=VALUE", help="GDAL creation option")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--worker", default="", metavar="PYTHON", help="Python that runs the model")
+    where.add_argument("--in-process", action="store_true", help="run the model in this process")
+    parser.add_argument("--json", action="store_true", help="print one JSON record on stdout")
+    parser.add_argument("--quiet", action="store_true", help="no messages and no progress bar")
+    parser.set_defaults(run=run)
+
+
+class TerminalFeedback:
+    """Messages and a progress bar on stderr; cancels on Ctrl-C.
+
+    Args:
+        quiet: show nothing but warnings.
+    """
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._bar: Any = None
+        self._stopped = False
+        signal.signal(signal.SIGINT, self._interrupt)
+
+    def _interrupt(self, *_: Any) -> None:
+        self._stopped = True
+
+    def message(self, text: str) -> None:
+        """Print a sentence."""
+        if not self._quiet:
+            print(text, file=sys.stderr)
+
+    def warning(self, text: str) -> None:
+        """Print a sentence marked as a warning."""
+        print(f"Warning: {text}", file=sys.stderr)
+
+    def progress(self, done: int, total: int, seconds_left: Optional[float]) -> None:
+        """Move the bar."""
+        if self._quiet:
+            return
+        if self._bar is None:
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=total, unit="tile", file=sys.stderr)
+        self._bar.update(done - self._bar.n)
+        if done == total:
+            self._bar.close()
+
+    def cancelled(self) -> bool:
+        """True after Ctrl-C."""
+        return self._stopped
+
+
+def _in_process(_card: ModelCard) -> ModelSession:
+    from sr_plugin.worker.local_session import LocalSession
+
+    return LocalSession()
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command.
+
+    Raises:
+        SuperResolutionError: when there is no whole result.
+    """
+    request = SuperResolveRequest(
+        input=args.input,
+        output=args.output,
+        model=args.model,
+        bands=args.bands,
+        extent=args.extent,
+        device=args.device,
+        precision=args.precision,
+        output_type=args.output_type,
+        consistency=args.consistency,
+        tile=args.tile,
+        margin=args.margin,
+        normalisation=args.normalisation,
+        nodata=args.nodata,
+        keep_partial=args.keep_partial,
+        create_options=tuple(args.create_option),
+    )
+    factory = _in_process if args.in_process else worker_factory(args.worker)
+    result = superresolve(request, TerminalFeedback(args.quiet), factory)
+    if args.json:
+        record = result.to_record()
+        if math.isnan(record["consistency_rmse"]):
+            record["consistency_rmse"] = None
+        print(json.dumps(record))
+    elif not args.quiet:
+        print(f"{result.output}: {result.width} x {result.height} x {result.bands}", file=sys.stderr)
+        print(f"{result.seconds:.1f} s on {result.device_name} ({result.backend})", file=sys.stderr)
+    return 0

@@ -1,0 +1,224 @@
+"""Model cards on disk: STAC items with the Machine Learning Model (MLM) extension.
+
+What MLM 1.4 has no field for stands in the item's properties under the prefix ``sr:``. The weights are the item's
+assets; their paths are relative to the card and may not leave its folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, Dict, List, Mapping
+
+from sr_plugin.core.card import BandSpec, ModelCard, PointSpread, TileConstraints, WeightFile
+from sr_plugin.core.errors import ModelUnreadable
+from sr_plugin.core.value_range import VALUE_RANGES, ValueRange
+
+MLM_SCHEMA = "https://stac-extensions.github.io/mlm/v1.4.0/schema.json"
+MAX_CARD_BYTES = 4 << 20
+_MEDIA = {
+    "onnx": "application/octet-stream; framework=onnxruntime; profile=onnx",
+    "safetensors": "application/octet-stream; framework=pytorch; profile=safetensors",
+    "checkpoint": "application/octet-stream; framework=pytorch; profile=pickle",
+}
+
+
+def _bands(bands: Any) -> List[Dict[str, Any]]:
+    return [{"name": b.name, "common_name": b.common_name, "wavelength_um": b.wavelength_um} for b in bands]
+
+
+def _mlm_io(card: ModelCard, output: bool) -> Dict[str, Any]:
+    bands = card.output_bands or card.input_bands if output else card.input_bands
+    count = len(bands) or -1
+    shape = [-1, count, -1, -1]
+    array = {"shape": shape, "dim_order": ["batch", "bands", "height", "width"], "data_type": "float32"}
+    if output:
+        return {"name": "super-resolved image", "tasks": ["super-resolution"], "result": array}
+    return {"name": "image", "bands": [b.name for b in bands], "input": array}
+
+
+def card_to_item(card: ModelCard, folder: str) -> Dict[str, Any]:
+    """The STAC item of a card whose weights lie in ``folder`` or below."""
+    assets = {}
+    for index, weight in enumerate(card.weights):
+        assets["model" if index == 0 else f"model_{weight.container}"] = {
+            "href": os.path.relpath(weight.path, folder).replace(os.sep, "/"),
+            "type": _MEDIA[weight.container],
+            "roles": ["mlm:model", "mlm:weights"],
+            "mlm:artifact_type": "onnx" if weight.container == "onnx" else "torch.save",
+            "sr:container": weight.container,
+            "file:checksum": "1220" + weight.sha256,
+        }
+    properties: Dict[str, Any] = {
+        "datetime": None,
+        "start_datetime": "2015-06-23T00:00:00Z",
+        "end_datetime": "2100-01-01T00:00:00Z",
+        "title": card.title,
+        "license": card.licence or "other",
+        "mlm:name": card.name,
+        "mlm:architecture": card.family,
+        "mlm:tasks": ["super-resolution"],
+        "mlm:input": [_mlm_io(card, False)],
+        "mlm:output": [_mlm_io(card, True)],
+        "mlm:hyperparameters": dict(card.hyperparameters),
+        "sr:scale": card.scale,
+        "sr:kind": card.kind,
+        "sr:input_bands": _bands(card.input_bands),
+        "sr:output_bands": _bands(card.output_bands),
+        "sr:gsd_m": list(card.gsd_m) if card.gsd_m else None,
+        "sr:value_range": _range_to_json(card.value_range),
+        "sr:reach": card.reach,
+        "sr:training_tile": card.training_tile,
+        "sr:psf": {"kind": card.psf.kind, "mtf_nyquist": card.psf.mtf_nyquist},
+        "sr:tiles": {
+            "multiple_of": card.tiles.multiple_of,
+            "minimum": card.tiles.minimum,
+            "fixed": list(card.tiles.fixed) if card.tiles.fixed else None,
+        },
+        "sr:source": card.source,
+        "sr:citation": card.citation,
+        "sr:training_data": card.training_data,
+        "sr:quality": dict(card.quality),
+        "sr:generative": card.generative,
+        "sr:verified": card.verified,
+        "sr:notes": card.notes,
+    }
+    return {
+        "type": "Feature",
+        "stac_version": "1.0.0",
+        "stac_extensions": [MLM_SCHEMA],
+        "id": card.name,
+        "geometry": {"type": "Polygon", "coordinates": [[[-180, -90], [180, -90], [180, 90], [-180, 90], [-180, -90]]]},
+        "bbox": [-180, -90, 180, 90],
+        "properties": properties,
+        "links": [],
+        "assets": assets,
+    }
+
+
+def _range_to_json(value_range: ValueRange) -> Any:
+    if VALUE_RANGES.get(value_range.name) == value_range:
+        return value_range.name
+    return {
+        "name": value_range.name,
+        "quantity": value_range.quantity,
+        "in_gain": list(value_range.in_gain),
+        "in_offset": list(value_range.in_offset),
+        "out_gain": value_range.out_gain,
+        "out_offset": value_range.out_offset,
+        "valid": list(value_range.valid) if value_range.valid else None,
+    }
+
+
+def _range_from_json(value: Any) -> ValueRange:
+    if isinstance(value, str):
+        return VALUE_RANGES[value]
+    return ValueRange(
+        name=str(value["name"]),
+        quantity=str(value["quantity"]),
+        in_gain=tuple(float(v) for v in value["in_gain"]),
+        in_offset=tuple(float(v) for v in value["in_offset"]),
+        out_gain=float(value["out_gain"]),
+        out_offset=float(value["out_offset"]),
+        valid=(float(value["valid"][0]), float(value["valid"][1])) if value["valid"] else None,
+    )
+
+
+def _weights(assets: Mapping[str, Any], folder: str, card_path: str) -> List[WeightFile]:
+    found = []
+    root = os.path.realpath(folder)
+    for asset in assets.values():
+        if "mlm:model" not in asset.get("roles", []):
+            continue
+        path = os.path.realpath(os.path.join(root, asset["href"]))
+        if os.path.commonpath([root, path]) != root:
+            raise ModelUnreadable(
+                f"The model card '{card_path}' points to a file outside its own folder.", "Use only cards that you trust."
+            )
+        checksum = str(asset.get("file:checksum", ""))
+        container = str(asset.get("sr:container") or ("onnx" if path.endswith(".onnx") else "safetensors"))
+        found.append(WeightFile(path, container, checksum[4:] if checksum.startswith("1220") else ""))
+    return found
+
+
+def card_from_item(item: Mapping[str, Any], folder: str, card_path: str = "") -> ModelCard:
+    """The card of a STAC item whose assets are relative to ``folder``.
+
+    Raises:
+        ModelUnreadable: when a field is missing or of the wrong form, or a path leaves the folder.
+    """
+    try:
+        p = item["properties"]
+
+        def bands(key: str) -> Any:
+            return tuple(
+                BandSpec(str(b["name"]), str(b.get("common_name") or ""), b.get("wavelength_um")) for b in p.get(key) or []
+            )
+
+        gsd, tiles, psf = p.get("sr:gsd_m"), p.get("sr:tiles") or {}, p.get("sr:psf") or {}
+        fixed = tiles.get("fixed")
+        scale = int(p["sr:scale"])
+        if not 1 <= scale <= 64:
+            raise ValueError("scale out of range")
+        return ModelCard(
+            name=str(item["id"]),
+            title=str(p.get("title") or item["id"]),
+            family=str(p["mlm:architecture"]),
+            scale=scale,
+            kind=str(p.get("sr:kind", "single-image")),
+            hyperparameters=dict(p.get("mlm:hyperparameters") or {}),
+            input_bands=bands("sr:input_bands"),
+            output_bands=bands("sr:output_bands"),
+            gsd_m=(float(gsd[0]), float(gsd[1])) if gsd else None,
+            value_range=_range_from_json(p["sr:value_range"]),
+            reach=None if p["sr:reach"] is None else int(p["sr:reach"]),
+            training_tile=int(p.get("sr:training_tile", 128)),
+            psf=PointSpread(str(psf.get("kind", "box")), float(psf.get("mtf_nyquist", 0.35))),
+            tiles=TileConstraints(
+                int(tiles.get("multiple_of", 1)),
+                int(tiles.get("minimum", 1)),
+                (int(fixed[0]), int(fixed[1])) if fixed else None,
+            ),
+            weights=tuple(_weights(item.get("assets") or {}, folder, card_path)),
+            licence=str(p.get("license", "")),
+            source=str(p.get("sr:source", "")),
+            citation=str(p.get("sr:citation", "")),
+            training_data=str(p.get("sr:training_data", "")),
+            quality=dict(p.get("sr:quality") or {}),
+            generative=bool(p.get("sr:generative", False)),
+            verified=bool(p.get("sr:verified", True)),
+            notes=str(p.get("sr:notes", "")),
+        )
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise ModelUnreadable(
+            f"The model card '{card_path or item.get('id', '')}' lacks a field or has one of the wrong form ({error}).",
+            "Write the card anew, or remove it so that the model file is recognised by itself.",
+        ) from error
+
+
+def read_card(path: str) -> ModelCard:
+    """Read a model card.
+
+    Raises:
+        ModelUnreadable: when the file is no card.
+    """
+    try:
+        if os.path.getsize(path) > MAX_CARD_BYTES:
+            raise ModelUnreadable(f"The model card '{path}' is too large to be one.")
+        with open(path, encoding="utf-8") as file:
+            item = json.load(file)
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelUnreadable(f"The model card '{path}' cannot be read ({error}).") from error
+    if not isinstance(item, dict):
+        raise ModelUnreadable(f"The model card '{path}' is no STAC item.")
+    return card_from_item(item, os.path.dirname(os.path.abspath(path)), path)
+
+
+def write_card(card: ModelCard, path: str) -> None:
+    """Write a card beside its weights."""
+    item = card_to_item(card, os.path.dirname(os.path.abspath(path)))
+    temporary = path + ".part"
+    with open(temporary, "w", encoding="utf-8") as file:
+        json.dump(item, file, indent=2, ensure_ascii=False)
+        file.write("\n")
+    os.replace(temporary, path)

@@ -1,0 +1,100 @@
+"""The job plan: a pure, serialisable value that the loop, resume and scale-out all work from."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Dict, Mapping, Optional, Tuple
+
+from sr_plugin.core.card import ModelCard, TileConstraints, card_from_wire, card_to_wire
+from sr_plugin.core.digest import sha256_of_json
+from sr_plugin.core.grid import Grid, Window
+from sr_plugin.core.session import RunSettings
+from sr_plugin.core.tiling import TilePlan
+
+
+@dataclass(frozen=True)
+class SourceIdentity:
+    """Which raster is read, and how to notice that it changed.
+
+    Attributes:
+        dataset: GDAL dataset name.
+        bands: band numbers from 1.
+        bytes: file size, or -1 where it is no plain file.
+        modified_ns: modification time in nanoseconds, or -1.
+    """
+
+    dataset: str
+    bands: Tuple[int, ...]
+    bytes: int = -1
+    modified_ns: int = -1
+
+
+@dataclass(frozen=True)
+class JobPlan:
+    """All that decides the pixels of a result.
+
+    Attributes:
+        source: what is read.
+        grid: the input raster's grid.
+        area: pixels of it to be super-resolved.
+        card: the model.
+        settings: how it is run.
+        tile, margin: side of a tile's core and its margin, in input pixels.
+        nodata: nodata value of the result, or None.
+        mask: digest of the mask polygons, empty without a mask.
+    """
+
+    source: SourceIdentity
+    grid: Grid
+    area: Window
+    card: ModelCard
+    settings: RunSettings
+    tile: int
+    margin: int
+    nodata: Optional[float] = None
+    mask: str = ""
+
+    @property
+    def tiles(self) -> TilePlan:
+        """The tiles of the job."""
+        constraints: TileConstraints = self.card.tiles
+        return TilePlan(self.area, self.grid.window, self.tile, self.margin, constraints)
+
+    @property
+    def output_grid(self) -> Grid:
+        """Where the result lies."""
+        return self.grid.cropped(self.area).refined(self.card.scale)
+
+    @property
+    def output_bands(self) -> int:
+        """Number of bands of the result."""
+        return self.card.output_count(len(self.source.bands))
+
+    def to_wire(self) -> Dict[str, Any]:
+        """JSON-serialisable form."""
+        values = asdict(self)
+        values["card"] = card_to_wire(self.card)
+        values["settings"] = self.settings.to_wire()
+        return values
+
+    @classmethod
+    def from_wire(cls, values: Mapping[str, Any]) -> "JobPlan":
+        """Inverse of :meth:`to_wire`."""
+        grid = dict(values["grid"])
+        source = dict(values["source"])
+        return cls(
+            source=SourceIdentity(**{**source, "bands": tuple(source["bands"])}),
+            grid=Grid(**{**grid, "geotransform": tuple(grid["geotransform"])}),
+            area=Window(**values["area"]),
+            card=card_from_wire(values["card"]),
+            settings=RunSettings.from_wire(values["settings"]),
+            tile=values["tile"],
+            margin=values["margin"],
+            nodata=values["nodata"],
+            mask=values["mask"],
+        )
+
+    @property
+    def digest(self) -> str:
+        """Hexadecimal name of the job: equal for equal plans."""
+        return sha256_of_json(self.to_wire())

@@ -1,0 +1,60 @@
+"""Where things lie: the plugin's own folders in both layouts (checkout and installed), and the user's."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def _own_folder(name: str) -> str:
+    """A folder that ships with the plugin: inside the installed package, or beside it in a checkout."""
+    inside = os.path.join(_PACKAGE, name)
+    return inside if os.path.isdir(inside) else os.path.join(os.path.dirname(_PACKAGE), name)
+
+
+def package_parent() -> str:
+    """The folder to put on ``sys.path`` so that ``sr_plugin`` can be imported."""
+    return os.path.dirname(_PACKAGE)
+
+
+def shipped_models_folder() -> str:
+    """Folder of the models that come with the plugin."""
+    return _own_folder("models")
+
+
+def resources_folder() -> str:
+    """Folder of icons, styles and the sample raster."""
+    return _own_folder("resources")
+
+
+def user_data_folder() -> str:
+    """Folder for what the user installs: models and environments. It need not exist yet."""
+    override = os.environ.get("SR_PLUGIN_DATA")
+    if override:
+        return override
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or os.path.expanduser("~\\AppData\\Local")
+    elif sys.platform == "darwin":
+        base = os.path.expanduser("~/Library/Application Support")
+    else:
+        base = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
+    return os.path.join(base, "sr_plugin")
+
+
+def user_models_folder() -> str:
+    """Folder of the models that the user installed."""
+    return os.path.join(user_data_folder(), "models")
+
+
+def plugin_version() -> str:
+    """Version from ``metadata.txt``."""
+    for folder in (_PACKAGE, os.path.dirname(_PACKAGE)):
+        path = os.path.join(folder, "metadata.txt")
+        if os.path.isfile(path):
+            with open(path, encoding="utf-8") as file:
+                for line in file:
+                    if line.startswith("version="):
+                        return line.split("=", 1)[1].strip()
+    return "unknown"

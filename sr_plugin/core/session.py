@@ -1,0 +1,136 @@
+"""What runs a model: the same interface for the worker process and for a model in this process."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass, field
+from typing import Any, Dict, Mapping, Sequence, Tuple
+
+from sr_plugin.core.card import ModelCard
+from sr_plugin.core.grid import Window
+from sr_plugin.core.protocol import NamedArray
+from sr_plugin.core.radiometry import Radiometry
+
+#: Values of the device setting besides ``cuda:N``.
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "float32", "reduced")
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How a model is to be run.
+
+    Attributes:
+        radiometry: maps between data and network.
+        output_type: numpy name of the pixel type of the result.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+        precision: ``auto``, ``float32`` or ``reduced``.
+        consistency: make the result, brought back to the input's resolution, equal to the input.
+        threads: CPU threads, 0 for as many as there are cores.
+    """
+
+    radiometry: Radiometry
+    output_type: str
+    device: str = "auto"
+    precision: str = "auto"
+    consistency: bool = False
+    threads: int = 0
+
+    def to_wire(self) -> Dict[str, Any]:
+        """JSON-serialisable form."""
+        return asdict(self)
+
+    @classmethod
+    def from_wire(cls, values: Mapping[str, Any]) -> "RunSettings":
+        """Inverse of :meth:`to_wire`."""
+        return cls(**{**values, "radiometry": Radiometry.from_wire(values["radiometry"])})
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """What a session answers when a model is ready.
+
+    Attributes:
+        backend: name and version of what computes, for example ``onnxruntime 1.20``.
+        device: identifier of the device in use, for example ``cpu`` or ``cuda:0``.
+        device_name: what people call it.
+        precision: ``float32``, ``bfloat16`` or ``float16``.
+        notes: sentences a user should read.
+    """
+
+    backend: str
+    device: str
+    device_name: str
+    precision: str
+    notes: Tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TileTask:
+    """What to do with the arrays of one tile.
+
+    Attributes:
+        pad: input pixels to add by reflection on the left, top, right, bottom.
+        crop: the part of the padded tile to keep, in input pixels.
+    """
+
+    pad: Tuple[int, int, int, int]
+    crop: Window
+
+    def to_wire(self) -> Dict[str, Any]:
+        """JSON-serialisable form."""
+        return {"pad": list(self.pad), "crop": [self.crop.col, self.crop.row, self.crop.width, self.crop.height]}
+
+    @classmethod
+    def from_wire(cls, values: Mapping[str, Any]) -> "TileTask":
+        """Inverse of :meth:`to_wire`."""
+        left, top, right, bottom = values["pad"]
+        return cls((left, top, right, bottom), Window(*values["crop"]))
+
+
+@dataclass(frozen=True)
+class TileResult:
+    """Final pixels of one tile.
+
+    Attributes:
+        arrays: the outputs; the first is ``image``, ``(bands, height * scale, width * scale)`` of the output type.
+        statistics: sums over the tile: ``consistency_sum`` (squared difference, in data units, between the result
+            brought back to the input's grid and the input) and ``consistency_count``; ``seconds`` in the model.
+    """
+
+    arrays: Sequence[NamedArray]
+    statistics: Mapping[str, float] = field(default_factory=dict)
+
+
+class ModelSession(ABC):
+    """Loads one model at a time and runs tiles through it, in the order of submission."""
+
+    @abstractmethod
+    def load(self, card: ModelCard, settings: RunSettings) -> LoadedModel:
+        """Make a model ready.
+
+        Raises:
+            SuperResolutionError: ModelUnreadable, ModelMismatch, DeviceUnavailable, OutOfMemory, WorkerDied ...
+        """
+
+    @abstractmethod
+    def submit(self, arrays: Sequence[NamedArray], task: TileTask) -> "Future[TileResult]":
+        """Queue one tile. The future fails with a :class:`~sr_plugin.core.errors.SuperResolutionError`."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End in good order."""
+
+    def kill(self) -> None:
+        """End at once, whatever is running."""
+        self.close()
+
+    def __enter__(self) -> "ModelSession":
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.kill()

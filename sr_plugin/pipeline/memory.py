@@ -1,0 +1,52 @@
+"""How much memory is free, and how large a tile may be."""
+
+from __future__ import annotations
+
+import os
+from typing import Optional
+
+from sr_plugin.core.card import ModelCard
+
+#: Working memory that a tile may take at most, in bytes: larger tiles gain nothing on a CPU.
+_MOST = 1 << 30
+#: Assumed when the system does not tell how much memory is free.
+_UNKNOWN = 2 << 30
+
+_SMALLEST, _LARGEST = 64, 1024
+
+
+def free_memory() -> Optional[int]:
+    """Bytes of memory that can be taken without swapping, or None where the system does not tell."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            for line in file:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def bytes_per_pixel(card: ModelCard) -> int:
+    """Rough working memory of a network per input pixel in bytes.
+
+    Three copies of the widest layer's activations, which sits on the output grid in networks that enlarge early.
+    """
+    if card.family == "builtin":
+        return 64 * card.scale**2
+    width = int(card.hyperparameters.get("width") or card.hyperparameters.get("features") or 64)
+    return 3 * 4 * width * card.scale**2 + 4 * 4 * width * 5
+
+
+def choose_tile(card: ModelCard, margin: int, bands: int) -> int:
+    """Side of a tile's core in input pixels, as large as memory sensibly allows.
+
+    The side is a multiple of 64 so that the blocks of the result are written once each.
+    """
+    budget = min(_MOST, (free_memory() or _UNKNOWN) // 4)
+    per_pixel = bytes_per_pixel(card) * (max(1, bands // 4) if card.any_bands or card.per_band else 1)
+    side = int((budget / per_pixel) ** 0.5) - 2 * margin
+    return max(_SMALLEST, min(_LARGEST, side // 64 * 64))

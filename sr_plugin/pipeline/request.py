@@ -1,0 +1,125 @@
+"""What a run is asked for, what it reports on the way, and what it gives: the interface of flow 1 for every caller."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Dict, Optional, Protocol, Tuple
+
+from sr_plugin.core.grid import Extent
+
+
+@dataclass(frozen=True)
+class SuperResolveRequest:
+    """One super-resolution run.
+
+    Attributes:
+        input: any GDAL dataset name.
+        output: path of the GeoTIFF to write.
+        model: a model's name, ``bicubic:4``, or a model file.
+        bands: band numbers from 1 in the order that the model expects; empty chooses by name, else the first ones.
+        extent: ``(xmin, ymin, xmax, ymax)`` in the raster's CRS, or None for the whole raster.
+        mask: polygons (WKB, in the raster's CRS) outside which the result is nodata; None for no mask.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+        precision: ``auto``, ``float32`` or ``reduced``.
+        output_type: numpy name of the result's pixel type, empty for the type of the input.
+        consistency: make the result, brought back to the input's resolution, equal to the input.
+        tile: side of a tile's core in input pixels, 0 to choose by memory.
+        margin: pixels read around a tile, None for the reach of the model.
+        normalisation: ``auto``, ``none``, ``divide:K``, ``window:LOW,HIGH`` or ``percentile:LOW,HIGH``.
+        nodata: nodata value of the result, None for that of the input.
+        keep_partial: keep what is done when the run is cancelled.
+        create_options: GDAL creation options (``KEY=VALUE``) that replace the defaults of the same key.
+        worker_python: Python for the worker, empty to find one.
+    """
+
+    input: str
+    output: str
+    model: str
+    bands: Tuple[int, ...] = ()
+    extent: Optional[Extent] = None
+    mask: Optional[Tuple[bytes, ...]] = None
+    device: str = "auto"
+    precision: str = "auto"
+    output_type: str = ""
+    consistency: bool = False
+    tile: int = 0
+    margin: Optional[int] = None
+    normalisation: str = "auto"
+    nodata: Optional[float] = None
+    keep_partial: bool = False
+    create_options: Tuple[str, ...] = ()
+    worker_python: str = ""
+
+
+class RunFeedback(Protocol):
+    """Where a run reports to. All methods are called from the thread that called :func:`superresolve`."""
+
+    def message(self, text: str) -> None:
+        """A sentence worth keeping in the log."""
+
+    def warning(self, text: str) -> None:
+        """A sentence that the user should read."""
+
+    def progress(self, done: int, total: int, seconds_left: Optional[float]) -> None:
+        """Tiles done, tiles in all, and the estimated time left (None while unknown)."""
+
+    def cancelled(self) -> bool:
+        """True once the user wants the run to end; asked at least every 0.2 s."""
+
+
+class SilentFeedback:
+    """Feedback for callers that want none."""
+
+    def message(self, text: str) -> None:
+        """Ignore the message."""
+
+    def warning(self, text: str) -> None:
+        """Ignore the warning."""
+
+    def progress(self, done: int, total: int, seconds_left: Optional[float]) -> None:
+        """Ignore the progress."""
+
+    def cancelled(self) -> bool:
+        """Never cancel."""
+        return False
+
+
+@dataclass(frozen=True)
+class SuperResolveResult:
+    """What a whole run gives.
+
+    Attributes:
+        output: path of the result.
+        model: the model's name.
+        model_sha256: digest of its weights.
+        scale: scale factor.
+        width, height, bands: size of the result.
+        tiles: tiles computed (those outside a mask are skipped).
+        backend: what computed.
+        device, device_name: on which device.
+        precision: in which precision.
+        seconds: wall time of the run.
+        consistency_rmse: root mean square difference between the result brought back to the input's grid and the
+            input, in units of the data; NaN where it cannot be said.
+    """
+
+    output: str
+    model: str
+    model_sha256: str
+    scale: int
+    width: int
+    height: int
+    bands: int
+    tiles: int
+    backend: str
+    device: str
+    device_name: str
+    precision: str
+    seconds: float
+    consistency_rmse: float
+
+    def to_record(self) -> Dict[str, Any]:
+        """JSON-serialisable record."""
+        from dataclasses import asdict
+
+        return asdict(self)

@@ -1,0 +1,108 @@
+"""Flow 1: a raster in, a sharper raster out. The same call serves every interface."""
+
+from __future__ import annotations
+
+import time
+from typing import Callable, Optional
+
+from sr_plugin.core.card import ModelCard
+from sr_plugin.core.errors import Cancelled
+from sr_plugin.core.session import LoadedModel, ModelSession
+from sr_plugin.pipeline.prepare import PreparedRun, prepare_run
+from sr_plugin.pipeline.request import RunFeedback, SilentFeedback, SuperResolveRequest, SuperResolveResult
+from sr_plugin.pipeline.tile_loop import TileLoop
+from sr_plugin.raster.writer import RasterWriter
+from sr_plugin.runtime.find_python import find_worker_python
+from sr_plugin.runtime.worker_session import WorkerSession
+
+#: Opens a session that can run a model.
+SessionFactory = Callable[[ModelCard], ModelSession]
+
+
+def _needs(card: ModelCard) -> str:
+    """Which packages the worker must have: ``builtin``, ``onnx`` or ``checkpoint``."""
+    if not card.weights:
+        return "builtin"
+    return "onnx" if any(w.container == "onnx" for w in card.weights) else "checkpoint"
+
+
+def worker_factory(preferred_python: str = "") -> SessionFactory:
+    """Sessions in a worker process, with the given Python or the first one found that has what the model needs."""
+
+    def open_session(card: ModelCard) -> ModelSession:
+        probe = find_worker_python(_needs(card), preferred_python or None)
+        return WorkerSession(probe.path)
+
+    return open_session
+
+
+def _announce(run: PreparedRun, loaded: LoadedModel, feedback: RunFeedback) -> None:
+    plan, grid, card = run.plan, run.plan.output_grid, run.plan.card
+    feedback.message(f"Model: {card.title} ({card.name}), x{card.scale}, SHA-256 {card.sha256[:12]}")
+    feedback.message(f"Device: {loaded.device_name} ({loaded.device}), {loaded.precision}, {loaded.backend}")
+    feedback.message(f"Values: {run.scaling}; result as {plan.settings.output_type}")
+    feedback.message(
+        f"Tiles: {len(plan.tiles)} of {plan.tile} x {plan.tile} pixels with a margin of {plan.margin} "
+        f"(the model reaches {'over the whole tile' if card.reach is None else card.reach})"
+    )
+    megabytes = run.output.raw_bytes / 1e6
+    feedback.message(f"Result: {grid.width} x {grid.height} x {plan.output_bands}, up to {megabytes:.1f} MB on disk")
+    if card.generative:
+        feedback.warning("This model was trained to look plausible: it may invent detail that is not in the scene.")
+    for note in loaded.notes:
+        feedback.warning(note)
+
+
+def superresolve(
+    request: SuperResolveRequest,
+    feedback: Optional[RunFeedback] = None,
+    open_session: Optional[SessionFactory] = None,
+) -> SuperResolveResult:
+    """Super-resolve a raster.
+
+    Args:
+        request: what is asked for.
+        feedback: progress, messages and cancel.
+        open_session: where the model runs; a worker process unless given.
+
+    Raises:
+        Cancelled: when the user cancelled.
+        SuperResolutionError: naming what went wrong. Nothing then stands under the output's name.
+    """
+    feedback = feedback or SilentFeedback()
+    started = time.monotonic()
+    run = prepare_run(request, feedback)
+    if feedback.cancelled():
+        raise Cancelled("The run was cancelled.")
+    factory = open_session or worker_factory(request.worker_python)
+    with factory(run.plan.card) as session:
+        loaded = session.load(run.plan.card, run.plan.settings)
+        _announce(run, loaded, feedback)
+        partial = f"{request.output}.{run.plan.digest[:8]}.part.tif"
+        writer = RasterWriter(run.output, partial)
+        try:
+            statistics = TileLoop(run, session, writer, feedback).run()
+            writer.finish()
+        except BaseException as error:
+            keep = request.keep_partial and isinstance(error, Cancelled)
+            writer.abandon(keep)
+            if keep:
+                feedback.message(f"What was done is kept in {partial}")
+            raise
+    grid = run.plan.output_grid
+    return SuperResolveResult(
+        output=request.output,
+        model=run.plan.card.name,
+        model_sha256=run.plan.card.sha256,
+        scale=run.plan.card.scale,
+        width=grid.width,
+        height=grid.height,
+        bands=run.plan.output_bands,
+        tiles=statistics.tiles,
+        backend=loaded.backend,
+        device=loaded.device,
+        device_name=loaded.device_name,
+        precision=loaded.precision,
+        seconds=time.monotonic() - started,
+        consistency_rmse=statistics.consistency_rmse,
+    )

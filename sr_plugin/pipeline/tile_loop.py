@@ -1,0 +1,195 @@
+"""The streaming loop: a reader thread, the model, a writer thread, with bounded queues between them."""
+
+from __future__ import annotations
+
+import math
+import queue
+import time
+from collections import deque
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
+from typing import Deque, Iterator, List, Tuple
+
+import numpy as np
+
+from sr_plugin.core.errors import Cancelled, OutOfMemory
+from sr_plugin.core.grid import Window
+from sr_plugin.core.protocol import NamedArray
+from sr_plugin.core.session import ModelSession, TileResult, TileTask
+from sr_plugin.core.tiling import Tile, TilePlan
+from sr_plugin.pipeline.prepare import PreparedRun
+from sr_plugin.pipeline.request import RunFeedback
+from sr_plugin.pipeline.threads import POLL_SECONDS
+from sr_plugin.pipeline.tile_reader import ReadTile, TileReader
+from sr_plugin.pipeline.tile_writer import TileWriter
+from sr_plugin.raster.writer import RasterWriter
+
+#: Tiles handed to the model at a time: one computing, one waiting, one travelling.
+_IN_FLIGHT = 3
+#: A tile this small that still does not fit into memory will never do.
+_SMALLEST_SIDE = 16
+
+
+@dataclass
+class LoopStatistics:
+    """What the loop counted."""
+
+    tiles: int = 0
+    model_seconds: float = 0.0
+    squares: float = 0.0
+    samples: float = 0.0
+
+    def add(self, result: TileResult) -> None:
+        """Add one tile's statistics."""
+        self.model_seconds += result.statistics.get("seconds", 0.0)
+        self.squares += result.statistics.get("consistency_sum", float("nan"))
+        self.samples += result.statistics.get("consistency_count", 0.0)
+
+    @property
+    def consistency_rmse(self) -> float:
+        """Root mean square difference between result and input on the input's grid; NaN where unknown."""
+        return math.sqrt(self.squares / self.samples) if self.samples else float("nan")
+
+
+class TileLoop:
+    """Runs all tiles of a prepared run.
+
+    Args:
+        run: the plan and what goes with it.
+        session: a session with the model loaded.
+        writer: an open writer; it is neither finished nor abandoned here.
+        feedback: progress and cancel.
+    """
+
+    def __init__(self, run: PreparedRun, session: ModelSession, writer: RasterWriter, feedback: RunFeedback) -> None:
+        self._plan = run.plan
+        self._tiles = run.plan.tiles
+        self._session = session
+        self._feedback = feedback
+        self._reader = TileReader(run)
+        self._writer = TileWriter(run, writer)
+        self._in_flight: Deque[Tuple[ReadTile, "Future[TileResult]"]] = deque()
+        self._side = run.plan.tile
+        self._statistics = LoopStatistics()
+        self._started = time.monotonic()
+        self._reported = -1
+
+    def run(self) -> LoopStatistics:
+        """Run to the end.
+
+        Raises:
+            Cancelled: when the user wants it to end; the session is killed by then.
+            SuperResolutionError: from reading, the model or writing.
+        """
+        self._reader.start()
+        self._writer.start()
+        try:
+            for item in self._read_tiles():
+                if item.data is None:
+                    self._writer.put(item, None, self._tick)
+                    continue
+                self._submit(item)
+                while len(self._in_flight) >= _IN_FLIGHT:
+                    self._collect()
+            while self._in_flight:
+                self._collect()
+            self._writer.finish(self._tick)
+            self._report()
+        except BaseException:
+            # The model is stopped first: a tile that is being computed would otherwise hold up the cancel.
+            self._session.kill()
+            raise
+        finally:
+            self._reader.stop()
+            self._writer.stop()
+        return self._statistics
+
+    def _tick(self) -> None:
+        """Called at least every tenth of a second while the loop waits."""
+        if self._feedback.cancelled():
+            raise Cancelled("The run was cancelled.")
+        self._writer.raise_failure()
+        self._report()
+
+    def _report(self) -> None:
+        done, total = self._writer.done, len(self._tiles)
+        if done == self._reported:
+            return
+        self._reported = done
+        elapsed = time.monotonic() - self._started
+        left = elapsed / done * (total - done) if done else None
+        self._feedback.progress(done, total, left)
+
+    def _read_tiles(self) -> Iterator[ReadTile]:
+        while True:
+            try:
+                item = self._reader.get(POLL_SECONDS)
+            except queue.Empty:
+                self._tick()
+                continue
+            self._tick()
+            if item is None:
+                return
+            yield item
+
+    def _submit(self, item: ReadTile) -> None:
+        if self._side < self._plan.tile:
+            # A tile of the planned size did not fit, so this one is not even tried.
+            future: "Future[TileResult]" = Future()
+            future.set_exception(OutOfMemory("The tile size was halved."))
+        else:
+            future = self._infer(item.tile, item.pixels)
+        self._in_flight.append((item, future))
+
+    def _infer(self, tile: Tile, pixels: np.ndarray) -> "Future[TileResult]":
+        return self._session.submit([NamedArray("image", pixels)], TileTask(tile.pad, tile.crop))
+
+    def _wait(self, future: "Future[TileResult]") -> TileResult:
+        while True:
+            try:
+                return future.result(timeout=POLL_SECONDS)
+            except FutureTimeout:
+                self._tick()
+
+    def _collect(self) -> None:
+        item, future = self._in_flight.popleft()
+        try:
+            result = self._wait(future)
+            self._statistics.add(result)
+            pixels = result.arrays[0].data
+        except OutOfMemory as error:
+            pixels = self._in_pieces(item.tile, item.pixels, min(self._side, self._plan.tile // 2), error)
+        self._statistics.tiles += 1
+        self._writer.put(item, pixels, self._tick)
+
+    def _in_pieces(self, tile: Tile, pixels: np.ndarray, side: int, cause: OutOfMemory) -> np.ndarray:
+        """Run a tile as smaller ones with the same margin, halving until they fit.
+
+        Raises:
+            OutOfMemory: when even the smallest piece does not fit, or the model accepts one size only.
+        """
+        constraints = self._plan.card.tiles
+        side = side // constraints.multiple_of * constraints.multiple_of
+        if side < max(_SMALLEST_SIDE, constraints.minimum) or constraints.fixed:
+            raise cause
+        if side < self._side:
+            self._side = side
+            self._feedback.warning(f"Memory ran out, so the tile size was halved to {side} pixels.")
+        scale = self._plan.card.scale
+        pieces = TilePlan(tile.core, self._plan.grid.window, side, self._plan.margin, constraints)
+        results: List[Tuple[Window, TileResult]] = []
+        try:
+            for piece in pieces:
+                place = piece.read.shifted(-tile.read.col, -tile.read.row)
+                part = pixels[:, place.row : place.bottom, place.col : place.right]
+                results.append((piece.core, self._wait(self._infer(piece, np.ascontiguousarray(part)))))
+        except OutOfMemory as error:
+            return self._in_pieces(tile, pixels, side // 2, error)
+        first = results[0][1].arrays[0].data
+        whole = np.empty((first.shape[0], tile.core.height * scale, tile.core.width * scale), first.dtype)
+        for core, result in results:
+            target = core.shifted(-tile.core.col, -tile.core.row).scaled(scale)
+            whole[:, target.row : target.bottom, target.col : target.right] = result.arrays[0].data
+            self._statistics.add(result)
+        return whole

@@ -1,0 +1,119 @@
+"""The reader thread: pixels of each tile, with gaps filled, and which output pixels will be valid."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from dataclasses import dataclass
+from typing import Optional, Union
+
+import numpy as np
+
+from sr_plugin.core.errors import SourceUnreadable, SuperResolutionError
+from sr_plugin.core.tiling import Tile
+from sr_plugin.pipeline.prepare import PreparedRun
+from sr_plugin.pipeline.threads import put_patiently, start_thread
+from sr_plugin.raster.fill import fill_gaps
+from sr_plugin.raster.polygon_mask import PolygonMask
+from sr_plugin.raster.source import RasterSource
+
+_AHEAD = 2
+
+
+@dataclass(frozen=True)
+class ReadTile:
+    """One tile as read.
+
+    Attributes:
+        tile: which one.
+        data: ``(bands, h, w)``, finite everywhere, or None where the tile holds nothing to compute.
+        valid: ``(bands, core height, core width)`` bool on the input's grid, or None where all is valid.
+        inside: ``(core height * scale, core width * scale)`` bool of the mask polygons, or None without a mask.
+    """
+
+    tile: Tile
+    data: Optional[np.ndarray]
+    valid: Optional[np.ndarray] = None
+    inside: Optional[np.ndarray] = None
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """The data of a tile that has some.
+
+        Raises:
+            ValueError: when it has none.
+        """
+        if self.data is None:
+            raise ValueError("this tile holds nothing to compute")
+        return self.data
+
+
+class TileReader:
+    """Reads the tiles of a run ahead of the model."""
+
+    def __init__(self, run: PreparedRun) -> None:
+        self._run = run
+        self._queue: "queue.Queue[Union[ReadTile, SuperResolutionError, None]]" = queue.Queue(_AHEAD)
+        self._stopping = threading.Event()
+        self._thread: Optional[threading.Thread] = None
+
+    def start(self) -> None:
+        """Start reading."""
+        self._thread = start_thread("sr-reader", self._work)
+
+    def get(self, timeout: float) -> Optional[ReadTile]:
+        """The next tile; None after the last.
+
+        Raises:
+            queue.Empty: when none is ready yet.
+            SuperResolutionError: when reading failed.
+        """
+        item = self._queue.get(timeout=timeout)
+        if isinstance(item, SuperResolutionError):
+            raise item
+        return item
+
+    def stop(self) -> None:
+        """Stop reading and wait a moment for the thread."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(timeout=2)
+
+    def _work(self) -> None:
+        try:
+            source = RasterSource(self._run.plan.source.dataset)
+            mask = PolygonMask(self._run.mask) if self._run.mask is not None else None
+            last_row = -1
+            for tile in self._run.plan.tiles:
+                if self._stopping.is_set():
+                    return
+                if tile.core.row != last_row:
+                    # GDAL would keep decoded blocks of the whole scene; a new row of tiles needs few of them again.
+                    source.drop_cache()
+                    last_row = tile.core.row
+                put_patiently(self._queue, self._read(source, mask, tile), self._stopping)
+            source.check_unchanged(self._run.plan.source)
+            put_patiently(self._queue, None, self._stopping)
+        except SuperResolutionError as error:
+            put_patiently(self._queue, error, self._stopping)
+        except Exception as error:  # a thread has nobody above it who would tell the user
+            text = f"Reading the input failed ({type(error).__name__}: {error})."
+            put_patiently(self._queue, SourceUnreadable(text), self._stopping)
+
+    def _read(self, source: RasterSource, mask: Optional[PolygonMask], tile: Tile) -> ReadTile:
+        plan = self._run.plan
+        inside = None
+        if mask is not None:
+            inside = mask.inside(plan.grid.cropped(tile.core).refined(plan.card.scale))
+            if not inside.any():
+                return ReadTile(tile, None)
+            inside = None if inside.all() else inside
+        pixels = source.read(plan.source.bands, tile.read)
+        if pixels.valid is None:
+            return ReadTile(tile, pixels.data, None, inside)
+        place = tile.core.shifted(-tile.read.col, -tile.read.row)
+        valid = pixels.valid[:, place.row : place.bottom, place.col : place.right]
+        if not valid.any():
+            return ReadTile(tile, None)
+        data = fill_gaps(pixels.data, pixels.valid, self._run.typical)
+        return ReadTile(tile, data, None if valid.all() else valid, inside)

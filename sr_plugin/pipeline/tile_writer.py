@@ -1,0 +1,115 @@
+"""The writer thread: cuts gaps out again and writes final pixels."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from typing import Callable, Optional, Tuple
+
+import numpy as np
+
+from sr_plugin.core.errors import OutputError, SuperResolutionError
+from sr_plugin.core.pixel_type import avoid_value
+from sr_plugin.core.resampling import enlarge_nearest
+from sr_plugin.pipeline.prepare import PreparedRun
+from sr_plugin.pipeline.threads import POLL_SECONDS, put_patiently, start_thread
+from sr_plugin.pipeline.tile_reader import ReadTile
+from sr_plugin.raster.writer import RasterWriter
+
+_WAITING = 2
+
+_Item = Optional[Tuple[ReadTile, Optional[np.ndarray]]]
+
+
+class TileWriter:
+    """Writes the tiles of a run behind the model.
+
+    Attributes:
+        done: tiles written or skipped so far.
+    """
+
+    def __init__(self, run: PreparedRun, writer: RasterWriter) -> None:
+        self._plan = run.plan
+        self._writer = writer
+        self._queue: "queue.Queue[_Item]" = queue.Queue(_WAITING)
+        self._stopping = threading.Event()
+        self._failure: Optional[SuperResolutionError] = None
+        self._thread: Optional[threading.Thread] = None
+        self.done = 0
+
+    def start(self) -> None:
+        """Start writing."""
+        self._thread = start_thread("sr-writer", self._work)
+
+    def put(self, item: ReadTile, pixels: Optional[np.ndarray], tick: Callable[[], None]) -> None:
+        """Queue a tile; ``pixels`` is None where it holds nothing. ``tick`` is called while the queue is full."""
+        put_patiently(self._queue, (item, pixels), self._stopping, tick)
+        self.raise_failure()
+
+    def raise_failure(self) -> None:
+        """Raise what went wrong in the thread, if anything did."""
+        if self._failure is not None:
+            raise self._failure
+
+    def finish(self, tick: Callable[[], None]) -> None:
+        """Wait until everything is written.
+
+        Raises:
+            SuperResolutionError: when writing failed.
+        """
+        put_patiently(self._queue, None, self._stopping, tick)
+        while self._thread is not None and self._thread.is_alive():
+            self._thread.join(timeout=POLL_SECONDS)
+            tick()
+        self.raise_failure()
+
+    def stop(self) -> None:
+        """Stop writing and wait for the thread, which may be inside GDAL with the file."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(timeout=30)
+
+    def _work(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                try:
+                    item = self._queue.get(timeout=POLL_SECONDS)
+                except queue.Empty:
+                    continue
+                if item is None:
+                    return
+                self._write(*item)
+                self.done += 1
+        except SuperResolutionError as error:
+            self._failure = error
+        except Exception as error:  # a thread has nobody above it who would tell the user
+            self._failure = OutputError(f"Writing the result failed ({type(error).__name__}: {error}).")
+
+    def _write(self, item: ReadTile, pixels: Optional[np.ndarray]) -> None:
+        scale = self._plan.card.scale
+        core, area = item.tile.core, self._plan.area
+        window = core.shifted(-area.col, -area.row).scaled(scale)
+        nodata = self._plan.nodata
+        if pixels is None:
+            # Blocks that are never written read as nodata.
+            return
+        if nodata is not None:
+            valid = self._valid(item, pixels.shape)
+            if valid is None:
+                avoid_value(pixels, nodata, np.ones(pixels.shape, bool))
+            else:
+                avoid_value(pixels, nodata, valid)
+                pixels[~valid] = nodata
+        self._writer.write(pixels, window)
+        self._writer.flush()
+
+    def _valid(self, item: ReadTile, shape: Tuple[int, ...]) -> Optional[np.ndarray]:
+        """Valid pixels of the result, ``(bands, h, w)`` bool, or None where all are."""
+        valid = None
+        if item.valid is not None:
+            valid = enlarge_nearest(item.valid, self._plan.card.scale)
+            if valid.shape[0] != shape[0]:
+                valid = np.broadcast_to(valid.all(axis=0), shape)
+        if item.inside is not None:
+            valid = np.broadcast_to(item.inside, shape) if valid is None else valid & item.inside
+        return valid

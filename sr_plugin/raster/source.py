@@ -1,0 +1,291 @@
+"""Reading rasters: any GDAL dataset, in windows, with what is valid and what is not."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from typing import Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+from osgeo import gdal
+
+from sr_plugin.core.bands import LayerBand
+from sr_plugin.core.errors import BandError, SourceChanged, SourceNotFound, SourceUnreadable, UnsupportedRaster
+from sr_plugin.core.grid import Grid, Window
+from sr_plugin.core.job import SourceIdentity
+from sr_plugin.raster.gdal_errors import gdal_messages
+
+_PIXEL_TYPES: Dict[int, str] = {
+    gdal.GDT_Byte: "uint8",
+    gdal.GDT_UInt16: "uint16",
+    gdal.GDT_Int16: "int16",
+    gdal.GDT_UInt32: "uint32",
+    gdal.GDT_Int32: "int32",
+    gdal.GDT_Float32: "float32",
+    gdal.GDT_Float64: "float64",
+}
+if hasattr(gdal, "GDT_Int8"):
+    _PIXEL_TYPES[gdal.GDT_Int8] = "int8"
+
+#: Side of the reduced copy from which percentiles and fill values are estimated.
+_OVERVIEW_SIDE = 512
+
+
+@dataclass(frozen=True)
+class BandInfo:
+    """One band of a source.
+
+    Attributes:
+        number: band number from 1.
+        pixel_type: numpy name.
+        description: the band's text.
+        colour: GDAL colour interpretation (``gdal.GCI_*``).
+        nodata: nodata value or None.
+        scale, offset: physical value = pixel * scale + offset, None where the file says nothing.
+        unit: unit of the physical value.
+        metadata: the band's default metadata domain.
+        wavelength_um: centre wavelength, if the metadata tell.
+    """
+
+    number: int
+    pixel_type: str
+    description: str
+    colour: int
+    nodata: Optional[float]
+    scale: Optional[float]
+    offset: Optional[float]
+    unit: str
+    metadata: Tuple[Tuple[str, str], ...]
+    wavelength_um: Optional[float]
+
+    @property
+    def layer_band(self) -> LayerBand:
+        """The band in the form that band matching takes."""
+        name = gdal.GetColorInterpretationName(self.colour).lower()
+        return LayerBand(self.number, self.description, name, self.wavelength_um)
+
+
+@dataclass(frozen=True)
+class RasterTile:
+    """Pixels of one window.
+
+    Attributes:
+        data: ``(bands, h, w)`` in the source's own type.
+        valid: ``(bands, h, w)`` bool, or None where every pixel is valid.
+    """
+
+    data: np.ndarray
+    valid: Optional[np.ndarray]
+
+
+def _wavelength_um(metadata: Dict[str, str]) -> Optional[float]:
+    """Centre wavelength from the keys that ENVI, GDAL's IMAGERY domain and Sentinel-2 readers use."""
+    lowered = {key.lower(): value for key, value in metadata.items()}
+    for key in ("central_wavelength_um", "wavelength", "wavelength_um", "center_wavelength"):
+        try:
+            value = float(lowered[key])
+        except (KeyError, ValueError):
+            continue
+        in_nanometres = value > 100 or lowered.get("wavelength_units", "").lower().startswith("nano")
+        return value / 1000 if in_nanometres else value
+    return None
+
+
+def _band_info(band: gdal.Band, number: int) -> BandInfo:
+    code = band.DataType
+    if code not in _PIXEL_TYPES:
+        raise UnsupportedRaster(
+            f"Band {number} holds values of type {gdal.GetDataTypeName(code)}, which cannot be super-resolved.",
+            "Convert the raster to a real number type such as Float32 first.",
+        )
+    pixel_type = _PIXEL_TYPES[code]
+    if band.GetMetadataItem("PIXELTYPE", "IMAGE_STRUCTURE") == "SIGNEDBYTE":
+        pixel_type = "int8"
+    metadata = dict(band.GetMetadata() or {})
+    imagery = dict(band.GetMetadata("IMAGERY") or {})
+    return BandInfo(
+        number=number,
+        pixel_type=pixel_type,
+        description=band.GetDescription() or metadata.get("BANDNAME", ""),
+        colour=band.GetColorInterpretation(),
+        nodata=band.GetNoDataValue(),
+        scale=band.GetScale(),
+        offset=band.GetOffset(),
+        unit=band.GetUnitType() or "",
+        metadata=tuple(sorted((str(k), str(v)) for k, v in metadata.items())),
+        wavelength_um=_wavelength_um({**imagery, **metadata}),
+    )
+
+
+def open_dataset(name: str) -> gdal.Dataset:
+    """Open a dataset for reading, without writing side files beside it.
+
+    Raises:
+        SourceNotFound, SourceUnreadable: see the class names.
+    """
+    if not name.strip():
+        raise SourceNotFound("No input raster was given.", "Choose a raster layer or file.")
+    with gdal_messages() as messages:
+        try:
+            dataset = gdal.OpenEx(name, gdal.OF_RASTER | gdal.OF_READONLY)
+        except RuntimeError as error:
+            messages.note(error)
+            dataset = None
+    if dataset is not None:
+        return dataset
+    looks_like_path = not name.startswith("/vsi") and ":" not in name[2:]
+    if looks_like_path and not os.path.exists(name):
+        raise SourceNotFound(f"The input raster '{name}' does not exist.")
+    reason = f" ({messages.reason})" if messages.reason and name not in messages.reason else ""
+    raise SourceUnreadable(f"The input '{name}' cannot be opened as a raster{reason}.")
+
+
+def _identity(name: str, bands: Sequence[int]) -> SourceIdentity:
+    try:
+        status = os.stat(name)
+    except (OSError, ValueError):
+        return SourceIdentity(name, tuple(bands))
+    if not stat.S_ISREG(status.st_mode):
+        return SourceIdentity(name, tuple(bands))
+    return SourceIdentity(name, tuple(bands), status.st_size, status.st_mtime_ns)
+
+
+class RasterSource:
+    """A raster opened for reading. One object serves one thread.
+
+    Args:
+        name: GDAL dataset name.
+
+    Raises:
+        SourceNotFound, SourceUnreadable, UnsupportedRaster: see the class names.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.dataset = open_dataset(name)
+        if self.dataset.RasterCount == 0:
+            subdatasets = self.dataset.GetSubDatasets()
+            hint = f"Choose one of its subdatasets, for example {subdatasets[0][0]}" if subdatasets else ""
+            raise UnsupportedRaster(f"The dataset '{name}' holds no raster bands itself.", hint)
+        transform = self.dataset.GetGeoTransform(can_return_null=True)
+        wkt = self.dataset.GetProjection() or ""
+        size = (self.dataset.RasterXSize, self.dataset.RasterYSize)
+        self.grid = Grid(*size, tuple(transform), wkt) if transform else Grid(*size, wkt=wkt)
+        self.georeferenced = transform is not None
+
+    @property
+    def band_count(self) -> int:
+        """Number of bands of the raster."""
+        return int(self.dataset.RasterCount)
+
+    def bands(self, numbers: Sequence[int]) -> List[BandInfo]:
+        """Facts about the given bands.
+
+        Raises:
+            BandError: when a band does not exist.
+            UnsupportedRaster: for complex, 64-bit integer and paletted bands.
+        """
+        infos = []
+        for number in numbers:
+            if not 1 <= number <= self.band_count:
+                raise BandError(f"The raster has {self.band_count} band(s), so there is no band {number}.")
+            infos.append(_band_info(self.dataset.GetRasterBand(number), number))
+        return infos
+
+    def layer_bands(self) -> List[LayerBand]:
+        """All bands but alpha in the form that band matching takes; unsupported types are kept."""
+        found = []
+        for number in range(1, self.band_count + 1):
+            band = self.dataset.GetRasterBand(number)
+            if band.GetColorInterpretation() == gdal.GCI_AlphaBand:
+                continue
+            metadata = {**(band.GetMetadata("IMAGERY") or {}), **(band.GetMetadata() or {})}
+            colour = gdal.GetColorInterpretationName(band.GetColorInterpretation()).lower()
+            text = band.GetDescription() or metadata.get("BANDNAME", "")
+            found.append(LayerBand(number, text, colour, _wavelength_um(metadata)))
+        return found
+
+    def paletted(self, numbers: Sequence[int]) -> bool:
+        """True where one of the bands holds class numbers with a colour table instead of measured values."""
+        return any(self.dataset.GetRasterBand(n).GetColorTable() is not None for n in numbers)
+
+    @property
+    def masked(self) -> bool:
+        """True where the raster has a mask shared by all bands or an alpha band."""
+        flags = self.dataset.GetRasterBand(1).GetMaskFlags()
+        return bool(flags & gdal.GMF_PER_DATASET)
+
+    def may_have_gaps(self, numbers: Sequence[int]) -> bool:
+        """True where pixels of the given bands may be invalid."""
+        infos = self.bands(numbers)
+        return self.masked or any(i.nodata is not None or i.pixel_type.startswith("float") for i in infos)
+
+    def identity(self, numbers: Sequence[int]) -> SourceIdentity:
+        """Which raster this is, and how to notice that it changed."""
+        return _identity(self.name, numbers)
+
+    def read(self, numbers: Sequence[int], window: Window) -> RasterTile:
+        """Read whole pixels.
+
+        Raises:
+            SourceUnreadable: when the data cannot be read (truncated file, lost network path).
+        """
+        return self._read(numbers, window, window.width, window.height)
+
+    def read_reduced(self, numbers: Sequence[int], window: Window) -> RasterTile:
+        """Read at most 512 x 512 samples of a window, through overviews where there are any."""
+        factor = max(1.0, max(window.width, window.height) / _OVERVIEW_SIDE)
+        return self._read(numbers, window, max(1, int(window.width / factor)), max(1, int(window.height / factor)))
+
+    def _read(self, numbers: Sequence[int], window: Window, width: int, height: int) -> RasterTile:
+        types = {info.pixel_type for info in self.bands(numbers)}
+        dtype = np.result_type(*types)
+        data = np.empty((len(numbers), height, width), dtype)
+        place = (window.col, window.row, window.width, window.height)
+        with gdal_messages() as messages:
+            for index, number in enumerate(numbers):
+                try:
+                    band = self.dataset.GetRasterBand(number)
+                    pixels = band.ReadAsArray(*place, buf_xsize=width, buf_ysize=height)
+                except RuntimeError as error:
+                    messages.note(error)
+                    pixels = None
+                if pixels is None or messages.failures:
+                    reason = f" ({messages.reason})" if messages.reason else ""
+                    raise SourceUnreadable(f"Pixels of '{self.name}' cannot be read{reason}.")
+                data[index] = pixels.view(np.int8) if dtype == np.int8 and pixels.dtype == np.uint8 else pixels
+            valid = self._valid(numbers, data, place, (width, height))
+        return RasterTile(data, valid)
+
+    def _valid(
+        self, numbers: Sequence[int], data: np.ndarray, place: Tuple[int, int, int, int], size: Tuple[int, int]
+    ) -> Optional[np.ndarray]:
+        valid = np.ones(data.shape, bool)
+        if data.dtype.kind == "f":
+            np.isfinite(data, out=valid)
+        for index, number in enumerate(numbers):
+            nodata = self.dataset.GetRasterBand(number).GetNoDataValue()
+            if nodata is not None and not np.isnan(nodata):
+                valid[index] &= data[index] != (np.float32(nodata) if data.dtype == np.float32 else nodata)
+        if self.masked:
+            mask = self.dataset.GetRasterBand(1).GetMaskBand()
+            values = mask.ReadAsArray(*place, buf_xsize=size[0], buf_ysize=size[1])
+            if values is None:
+                raise SourceUnreadable(f"The mask of '{self.name}' cannot be read.")
+            valid &= values[None] != 0
+        return None if valid.all() else valid
+
+    def drop_cache(self) -> None:
+        """Give back GDAL's cached blocks of this dataset."""
+        for number in range(1, self.band_count + 1):
+            self.dataset.GetRasterBand(number).FlushCache()
+
+    def check_unchanged(self, identity: SourceIdentity) -> None:
+        """Make sure that the file is still the one that was opened.
+
+        Raises:
+            SourceChanged: when size or modification time differ or the file is gone.
+        """
+        if identity.bytes >= 0 and _identity(self.name, identity.bands) != identity:
+            raise SourceChanged(f"The input '{self.name}' changed or vanished while it was being read.")

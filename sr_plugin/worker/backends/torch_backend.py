@@ -1,0 +1,108 @@
+"""PyTorch: networks rebuilt from their tensors."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+
+from sr_plugin.core.card import ModelCard, WeightFile
+from sr_plugin.core.errors import DeviceUnavailable, ModelFailed, OutOfMemory
+from sr_plugin.core.session import LoadedModel, RunSettings
+from sr_plugin.worker.backends.base import Backend, is_out_of_memory, thread_count
+
+
+def device_available(device: str) -> bool:
+    """True where torch reaches the device (``cpu``, ``cuda``, ``cuda:N``, ``mps``)."""
+    try:
+        import torch
+    except ImportError:
+        return False
+    kind, _, number = device.partition(":")
+    if kind == "cuda":
+        return torch.cuda.is_available() and int(number or 0) < torch.cuda.device_count()
+    if kind == "mps":
+        return torch.backends.mps.is_available()
+    return kind == "cpu"
+
+
+def _device_name(device: Any) -> str:
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return {"cpu": "CPU", "mps": "Apple GPU"}[device.type]
+
+
+def _reduced_type(device: Any) -> Any:
+    """The reduced type that pays on a device, or None."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    if device.type == "cpu" and torch.backends.cpu.get_cpu_capability().startswith(("AVX512", "AMX", "SVE")):
+        return torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else None
+    return None
+
+
+class TorchBackend(Backend):
+    """A network on a torch device, in channels-last memory layout.
+
+    Raises:
+        DeviceUnavailable: when the device is not there.
+        ModelMismatch, ModelUnreadable, ModelNotRecognised: from reading the file.
+    """
+
+    def __init__(self, card: ModelCard, weight: WeightFile, device: str, settings: RunSettings) -> None:
+        import torch
+
+        from sr_plugin.worker.architectures.build import load_network
+
+        if not device_available(device):
+            raise DeviceUnavailable(f"The device '{device}' is not available to torch {torch.__version__}.")
+        torch.set_num_threads(thread_count(settings.threads))
+        self._torch = torch
+        self._device = torch.device(device if ":" in device or device != "cuda" else "cuda:0")
+        # TF32 rounds products to 10 bits of mantissa, which would break the float32 promise.
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
+        self._reduced = _reduced_type(self._device) if settings.precision == "reduced" else None
+        self._asked = settings.precision
+        try:
+            network = load_network(weight.path)
+            self._network = network.to(self._device, memory_format=torch.channels_last)
+        except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise OutOfMemory(f"There is too little memory to load the model '{card.name}'.") from error
+            raise
+
+    def describe(self) -> LoadedModel:
+        """See :class:`Backend`."""
+        notes = ()
+        if self._asked == "reduced" and self._reduced is None:
+            notes = ("This device gains nothing from reduced precision, so float32 is used.",)
+        precision = "float32" if self._reduced is None else str(self._reduced).removeprefix("torch.")
+        version = f"torch {self._torch.__version__}"
+        return LoadedModel(version, str(self._device), _device_name(self._device), precision, notes)
+
+    def forward(self, batch: np.ndarray) -> np.ndarray:
+        """See :class:`Backend`."""
+        torch = self._torch
+        try:
+            with torch.inference_mode(), self._autocast():
+                tensor = torch.from_numpy(batch).to(self._device).contiguous(memory_format=torch.channels_last)
+                output = self._network(tensor)
+            return np.ascontiguousarray(output.float().cpu().numpy())
+        except (RuntimeError, MemoryError) as error:
+            if is_out_of_memory(error):
+                if self._device.type == "cuda":
+                    torch.cuda.empty_cache()
+                raise OutOfMemory(f"The model ran out of memory on {_device_name(self._device)}.") from error
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+            raise ModelFailed(f"The network failed on a tile ({reason}).") from error
+
+    def _autocast(self) -> Any:
+        if self._reduced is None:
+            return nullcontext()
+        return self._torch.autocast(self._device.type, dtype=self._reduced)

@@ -1,0 +1,142 @@
+"""From the arrays of a tile to final pixels: the same steps for the worker process and for a model in this process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from sr_plugin.core.card import ModelCard
+from sr_plugin.core.errors import ModelFailed, ProtocolError
+from sr_plugin.core.grid import Window
+from sr_plugin.core.pixel_type import cast_pixels, working_type
+from sr_plugin.core.point_spread import make_consistent, reduce_image
+from sr_plugin.core.protocol import NamedArray
+from sr_plugin.core.radiometry import from_model, to_model
+from sr_plugin.core.resampling import enlarge_cubic, enlarge_nearest
+from sr_plugin.core.session import LoadedModel, RunSettings, TileResult, TileTask
+from sr_plugin.worker.backends.base import Backend
+from sr_plugin.worker.backends.choose import open_backend
+
+
+def pad_by_reflection(image: np.ndarray, pad: tuple[int, int, int, int]) -> np.ndarray:
+    """``(bands, h, w)`` with pixels added on the left, top, right, bottom; one-pixel sides are repeated."""
+    left, top, right, bottom = pad
+    if not any(pad):
+        return image
+    for axis, before, after in ((1, top, bottom), (2, left, right)):
+        widths = [(0, 0)] * 3
+        widths[axis] = (before, after)
+        mode = "reflect" if image.shape[axis] > 1 else "edge"
+        image = np.pad(image, widths, mode=mode)
+    return image
+
+
+def _crop(image: np.ndarray, window: Window) -> np.ndarray:
+    return image[..., window.row : window.bottom, window.col : window.right]
+
+
+class Engine:
+    """Holds one model and runs tiles through it."""
+
+    def __init__(self) -> None:
+        self._card: ModelCard | None = None
+        self._settings: RunSettings | None = None
+        self._backend: Backend | None = None
+
+    def load(self, card: ModelCard, settings: RunSettings) -> LoadedModel:
+        """Make a model ready.
+
+        Raises:
+            SuperResolutionError: when the model cannot be loaded or the device is not there.
+        """
+        self._backend = None
+        if card.family == "builtin":
+            loaded = LoadedModel(f"numpy {np.__version__}", "cpu", "CPU", "float32")
+        else:
+            self._backend = open_backend(card, settings)
+            loaded = self._backend.describe()
+        self._card, self._settings = card, settings
+        return loaded
+
+    def run(self, arrays: Sequence[NamedArray], task: TileTask) -> TileResult:
+        """Super-resolve one tile.
+
+        Args:
+            arrays: ``image``, ``(bands, h, w)`` of any pixel type, finite everywhere.
+            task: padding and crop.
+
+        Raises:
+            OutOfMemory, ModelFailed: from the model.
+            ProtocolError: when no model is loaded or the array is of the wrong form.
+        """
+        if self._card is None or self._settings is None:
+            raise ProtocolError("A tile came before a model was loaded.")
+        if len(arrays) != 1 or arrays[0].data.ndim != 3:
+            raise ProtocolError("A tile of a single-image model is one array of bands, rows and columns.")
+        started = time.perf_counter()
+        source = pad_by_reflection(arrays[0].data, task.pad)
+        if self._card.hyperparameters.get("method") == "nearest" and not self._settings.consistency:
+            result = self._repeat(_crop(source, task.crop))
+            return TileResult((NamedArray("image", result),), self._statistics(0.0, result.shape, started))
+        return self._compute(source, task, started)
+
+    def _repeat(self, source: np.ndarray) -> np.ndarray:
+        """Nearest neighbour in the source's own type, so that every value survives whatever its type."""
+        card, settings = self._required()
+        if source.dtype == np.dtype(settings.output_type):
+            return enlarge_nearest(source, card.scale)
+        cast = cast_pixels(source.astype(working_type(source.dtype.name, settings.output_type)), settings.output_type)
+        return enlarge_nearest(cast, card.scale)
+
+    def _required(self) -> tuple[ModelCard, RunSettings]:
+        if self._card is None or self._settings is None:
+            raise ProtocolError("A tile came before a model was loaded.")
+        return self._card, self._settings
+
+    def _compute(self, source: np.ndarray, task: TileTask, started: float) -> TileResult:
+        card, settings = self._required()
+        data = source.astype(working_type(source.dtype.name, settings.output_type))
+        if self._backend is None:
+            enlarge = enlarge_nearest if card.hyperparameters["method"] == "nearest" else enlarge_cubic
+            result = enlarge(data, card.scale)
+        else:
+            result = self._through_network(self._backend, data)
+        comparable = result.shape[0] == data.shape[0]
+        if settings.consistency and comparable:
+            result = make_consistent(result, data, card.scale, card.psf)
+        final = cast_pixels(_crop(result, task.crop.scaled(card.scale)).copy(), settings.output_type)
+        squares = self._squared_difference(final, _crop(data, task.crop)) if comparable else float("nan")
+        return TileResult((NamedArray("image", final),), self._statistics(squares, final.shape, started))
+
+    def _through_network(self, backend: Backend, data: np.ndarray) -> np.ndarray:
+        card, settings = self._required()
+        model_in, remainder = to_model(data, settings.radiometry)
+        batch = model_in[:, None] if card.per_band else model_in[None]
+        output = backend.forward(batch)
+        output = output[:, 0] if card.per_band else output[0]
+        expected = (card.output_count(data.shape[0]), data.shape[1] * card.scale, data.shape[2] * card.scale)
+        if output.shape != expected:
+            raise ModelFailed(
+                f"The model gave an image of shape {output.shape} where its card promises {expected}.",
+                "Check scale and bands in the model card.",
+            )
+        result = from_model(output, settings.radiometry, data.dtype)
+        if remainder is not None and result.shape[0] == remainder.shape[0]:
+            result += enlarge_cubic(remainder, card.scale)
+        return result
+
+    def _squared_difference(self, final: np.ndarray, source: np.ndarray) -> float:
+        """Summed squared difference between the tile brought back to the input's grid and the input."""
+        card, _ = self._required()
+        back = reduce_image(final.astype(np.float32, copy=False), card.scale, card.psf)
+        return float(np.sum((back - source).astype(np.float64) ** 2))
+
+    def _statistics(self, squares: float, shape: Sequence[int], started: float) -> dict[str, float]:
+        card, _ = self._required()
+        return {
+            "consistency_sum": squares,
+            "consistency_count": float(np.prod(shape)) / card.scale**2,
+            "seconds": time.perf_counter() - started,
+        }

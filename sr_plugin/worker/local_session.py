@@ -1,0 +1,35 @@
+"""A model in this process: used by the command line on request, by scale-out workers and by tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from sr_plugin.core.card import ModelCard
+from sr_plugin.core.protocol import NamedArray
+from sr_plugin.core.session import LoadedModel, ModelSession, RunSettings, TileResult, TileTask
+from sr_plugin.worker.engine import Engine
+
+
+class LocalSession(ModelSession):
+    """Runs tiles in one thread of this process, in the order of submission."""
+
+    def __init__(self) -> None:
+        self._engine = Engine()
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sr-model")
+
+    def load(self, card: ModelCard, settings: RunSettings) -> LoadedModel:
+        """See :class:`ModelSession`."""
+        return self._pool.submit(self._engine.load, card, settings).result()
+
+    def submit(self, arrays: Sequence[NamedArray], task: TileTask) -> Future[TileResult]:
+        """See :class:`ModelSession`."""
+        return self._pool.submit(self._engine.run, arrays, task)
+
+    def close(self) -> None:
+        """See :class:`ModelSession`."""
+        self._pool.shutdown(wait=True)
+
+    def kill(self) -> None:
+        """Drop what is queued; a tile that is being computed runs to its end in its thread."""
+        self._pool.shutdown(wait=False, cancel_futures=True)

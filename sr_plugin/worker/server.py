@@ -1,0 +1,131 @@
+"""The model server: reads requests from stdin, answers on stdout, ends when stdin closes.
+
+Reading, computing and writing run in threads of their own, so that the next tile is at hand when one is done.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+import traceback
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from sr_plugin.core.card import card_from_wire
+from sr_plugin.core.errors import ModelFailed, OutOfMemory, ProtocolError, SuperResolutionError
+from sr_plugin.core.protocol import VERSION, Frame, read_frame, write_frame
+from sr_plugin.core.session import RunSettings, TileTask
+from sr_plugin.worker.backends.base import is_out_of_memory
+from sr_plugin.worker.engine import Engine
+
+#: Requests read ahead and answers not yet sent; bounds the memory that waiting tiles take.
+_AHEAD = 2
+
+
+class Server:
+    """Answers one client.
+
+    Args:
+        requests, answers: binary streams.
+    """
+
+    def __init__(self, requests: BinaryIO, answers: BinaryIO) -> None:
+        self._requests = requests
+        self._answers = answers
+        self._engine = Engine()
+        self._inbox: queue.Queue[Frame | BaseException | None] = queue.Queue(_AHEAD)
+        self._outbox: queue.Queue[Frame | None] = queue.Queue(_AHEAD)
+
+    def serve(self) -> None:
+        """Answer until the client says ``quit`` or its end of the pipe closes."""
+        writer = threading.Thread(target=self._write, name="sr-answers", daemon=True)
+        writer.start()
+        threading.Thread(target=self._read, name="sr-requests", daemon=True).start()
+        while True:
+            frame = self._inbox.get()
+            if frame is None:
+                break
+            if isinstance(frame, BaseException):
+                self._outbox.put(_error_frame(None, frame))
+                break
+            if frame.header["type"] == "quit":
+                break
+            self._outbox.put(self._answer(frame))
+        self._outbox.put(None)
+        writer.join()
+
+    def _read(self) -> None:
+        try:
+            while True:
+                frame = read_frame(self._requests)
+                self._inbox.put(frame)
+                if frame is None:
+                    return
+        except (SuperResolutionError, OSError, MemoryError) as error:
+            self._inbox.put(error)
+
+    def _write(self) -> None:
+        while True:
+            frame = self._outbox.get()
+            if frame is None:
+                return
+            try:
+                write_frame(self._answers, frame)
+            except OSError:
+                # The client is gone, so nobody is left to answer to.
+                os._exit(0)
+
+    def _answer(self, frame: Frame) -> Frame:
+        number = frame.header.get("id")
+        try:
+            return self._dispatch(frame, number)
+        except Exception as error:  # whatever a model raises must reach the user as a message
+            if not isinstance(error, SuperResolutionError):
+                traceback.print_exc(file=sys.stderr)
+            return _error_frame(number, error)
+
+    def _dispatch(self, frame: Frame, number: Any) -> Frame:
+        kind = frame.header["type"]
+        try:
+            if kind == "hello":
+                return Frame({"type": "hello", "id": number, "protocol": VERSION, "pid": os.getpid()})
+            if kind == "load":
+                card = card_from_wire(frame.header["card"])
+                loaded = self._engine.load(card, RunSettings.from_wire(frame.header["settings"]))
+                return Frame({"type": "loaded", "id": number, **vars(loaded)})
+            if kind == "infer":
+                task = TileTask.from_wire(frame.header["task"])
+                result = self._engine.run(frame.arrays, task)
+                return Frame({"type": "result", "id": number, "statistics": dict(result.statistics)}, result.arrays)
+        except (KeyError, TypeError) as error:
+            raise ProtocolError(f"The request '{kind}' lacks a field or has one of the wrong form ({error}).") from error
+        raise ProtocolError(f"The worker knows no request '{kind}'.")
+
+
+def _error_frame(number: Any, error: BaseException) -> Frame:
+    if not isinstance(error, SuperResolutionError):
+        if is_out_of_memory(error):
+            error = OutOfMemory("The worker ran out of memory.")
+        else:
+            text = (str(error).strip().splitlines() or [""])[0][:300]
+            error = ModelFailed(f"The worker failed with {type(error).__name__}: {text}")
+    return Frame({"type": "error", "id": number, "code": error.code, "message": error.message, "hint": error.hint})
+
+
+def main() -> None:
+    """Serve on this process's standard streams.
+
+    The real stdout is kept for the protocol and file descriptor 1 points at stderr, so that no print can break it.
+    """
+    answers = os.fdopen(os.dup(1), "wb", buffering=1 << 20)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    np.seterr(all="ignore")
+    Server(sys.stdin.buffer, answers).serve()
+
+
+if __name__ == "__main__":
+    main()
