@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import pathlib
+import sys
+from typing import Any, Callable, Optional, Sequence
 
+import numpy as np
 import pytest
 
 PROJECT = pathlib.Path(__file__).resolve().parents[1]
@@ -23,3 +26,71 @@ def shared_dir() -> pathlib.Path:
     if not folder.is_dir():
         pytest.skip("real imagery and weights are not at hand (set SR_SHARED_DIR to their folder)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def worker_python() -> str:
+    """A Python that can run the worker: the one that runs the tests."""
+    return os.environ.get("SR_PLUGIN_WORKER_PYTHON", sys.executable)
+
+
+@pytest.fixture
+def make_raster(tmp_path: pathlib.Path) -> Callable[..., str]:
+    """Write an array as a GeoTIFF and give its path (see :func:`write_raster`)."""
+    pytest.importorskip("osgeo", reason="GDAL's Python bindings are not installed")
+
+    def make(array: np.ndarray, name: str = "input.tif", **facts: Any) -> str:
+        return write_raster(tmp_path / name, array, **facts)
+
+    return make
+
+
+def write_raster(
+    path: pathlib.Path,
+    array: np.ndarray,
+    geotransform: Sequence[float] = (500000.0, 10.0, 0.0, 4100000.0, 0.0, -10.0),
+    wkt: Optional[str] = None,
+    nodata: Optional[float] = None,
+    descriptions: Sequence[str] = (),
+    colours: Sequence[int] = (),
+    scale_offset: Optional[Sequence[float]] = None,
+    options: Sequence[str] = (),
+) -> str:
+    """Write ``(bands, h, w)`` or ``(h, w)`` as a GeoTIFF in UTM zone 18 north unless told otherwise."""
+    from osgeo import gdal, gdal_array, osr
+
+    array = array[None] if array.ndim == 2 else array
+    code = gdal_array.NumericTypeCodeToGDALTypeCode(array.dtype.type)
+    dataset = gdal.GetDriverByName("GTiff").Create(
+        str(path), array.shape[2], array.shape[1], array.shape[0], code, list(options)
+    )
+    if geotransform:
+        dataset.SetGeoTransform(list(geotransform))
+    if wkt is None:
+        reference = osr.SpatialReference()
+        reference.ImportFromEPSG(32618)
+        wkt = reference.ExportToWkt()
+    if wkt:
+        dataset.SetProjection(wkt)
+    for number, pixels in enumerate(array, start=1):
+        band = dataset.GetRasterBand(number)
+        if nodata is not None:
+            band.SetNoDataValue(nodata)
+        if number <= len(descriptions):
+            band.SetDescription(descriptions[number - 1])
+        if number <= len(colours):
+            band.SetColorInterpretation(colours[number - 1])
+        if scale_offset:
+            band.SetScale(scale_offset[0])
+            band.SetOffset(scale_offset[1])
+        band.WriteArray(pixels)
+    del band, dataset
+    return str(path)
+
+
+def read_raster(path: str) -> np.ndarray:
+    """All pixels of a raster as ``(bands, h, w)``."""
+    from osgeo import gdal
+
+    pixels = gdal.Open(str(path)).ReadAsArray()
+    return pixels[None] if pixels.ndim == 2 else pixels

@@ -99,6 +99,9 @@ class Engine:
         card, settings = self._required()
         data = source.astype(working_type(source.dtype.name, settings.output_type))
         if self._backend is None:
+            # Cubic weights are fractions of a power of two for the usual factors, so halves occur; in float64 they are
+            # exact and round alike wherever the tiles lie.
+            data = data.astype(np.float64, copy=False)
             enlarge = enlarge_nearest if card.hyperparameters["method"] == "nearest" else enlarge_cubic
             result = enlarge(data, card.scale)
         else:
