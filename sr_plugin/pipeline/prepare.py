@@ -222,13 +222,13 @@ def prepare_run(request: SuperResolveRequest, feedback: RunFeedback) -> Prepared
     if request.precision not in PRECISIONS:
         raise ParameterError(f"'{request.precision}' is no precision.", f"Use one of {', '.join(PRECISIONS)}.")
     source = RasterSource(request.input)
+    check_output_path(request.output, request.input)
     card = find_model(request.model)
     if card.kind not in (SINGLE_IMAGE, TRANSLATION):
         raise ParameterError(
             f"The model '{card.name}' is of the kind {card.kind} and takes more than one raster.",
             "Choose a single-image model.",
         )
-    check_output_path(request.output, request.input)
     numbers = choose_bands(source, card, request.bands, feedback)
     infos = source.bands(numbers)
     if source.paletted(numbers) and card.hyperparameters.get("method") != "nearest":

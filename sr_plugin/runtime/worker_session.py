@@ -107,8 +107,10 @@ class WorkerSession(ModelSession):
             future.set_result(frame)
 
     def _fail_all(self, failure: Optional[SuperResolutionError]) -> None:
-        if failure is None or isinstance(failure, ProtocolError):
-            failure = self._death() if self._process_gone() else failure or self._death()
+        gone = self._process_gone()
+        if failure is None or (gone and self._process.returncode != 0):
+            # A message cut short by the death of its sender is told as the death.
+            failure = self._death()
         with self._lock:
             self._broken = failure
             pending, self._pending = list(self._pending.values()), {}

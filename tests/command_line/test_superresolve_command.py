@@ -1,0 +1,94 @@
+"""The command line, as a process."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+pytest.importorskip("osgeo", reason="GDAL's Python bindings are not installed")
+
+from tests.conftest import read_raster  # noqa: E402
+
+pytestmark = pytest.mark.gdal
+
+
+@pytest.fixture
+def command(project_dir, worker_python):
+    def run(*arguments):
+        environment = {**os.environ, "SR_PLUGIN_WORKER_PYTHON": worker_python}
+        line = [sys.executable, "-m", "sr_plugin", *arguments]
+        return subprocess.run(line, cwd=project_dir, env=environment, capture_output=True, text=True, timeout=120)
+
+    return run
+
+
+@pytest.fixture
+def source(make_raster):
+    return make_raster(np.random.default_rng(0).integers(0, 4000, (3, 40, 50)).astype(np.uint16))
+
+
+def test_a_whole_result_is_one_record(command, source, tmp_path):
+    output = str(tmp_path / "o.tif")
+    done = command("superresolve", source, output, "--model", "nearest:3", "--bands", "3,1", "--json")
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert (record["width"], record["height"], record["bands"], record["scale"]) == (150, 120, 2, 3)
+    assert record["device"] == "cpu" and record["consistency_rmse"] == 0
+    assert read_raster(output).shape == (2, 120, 150)
+    assert "Device: CPU" in done.stderr and "1/1" in done.stderr
+
+
+def test_extent_type_and_in_process(command, source, tmp_path):
+    output = str(tmp_path / "o.tif")
+    extent = "500100,4099700,500300,4099900"
+    done = command(
+        "superresolve", source, output, "--model", "bicubic:2", "--extent", extent, "--output-type", "float32",
+        "--in-process", "--tile", "16", "--consistency", "--quiet",
+    )
+    assert done.returncode == 0 and done.stdout == "" and done.stderr == ""
+    out = read_raster(output)
+    assert out.shape == (3, 40, 40) and out.dtype == np.float32
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["/no/such.tif", "o.tif"], "does not exist"),
+    (["{source}", "missing/o.tif"], "folder"),
+    (["{source}", "{source}"], "input itself"),
+    (["{source}", "o.tif", "--model", "no-such-model"], "no model"),
+    (["{source}", "o.tif", "--model", "nearest:2", "--bands", "9"], "no band 9"),
+    (["{source}", "o.tif", "--model", "nearest:2", "--worker", "/no/python"], "/no/python"),
+])
+def test_errors_are_one_sentence_and_a_hint(command, source, tmp_path, arguments, words):
+    filled = [a.format(source=source) for a in arguments]
+    filled[1] = filled[1] if filled[1].startswith("/") else str(tmp_path / filled[1])
+    done = command("superresolve", *filled, "--json")
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    error = json.loads(done.stdout)["error"]
+    assert words in error["message"] and error["hint"] and error["message"] in done.stderr
+    assert sorted(os.listdir(tmp_path)) == ["input.tif"]
+
+
+def test_wrong_arguments_are_refused_by_the_parser(command, source):
+    for wrong in (["--bands", "a"], ["--extent", "1,2,3"], ["--extent", "5,5,1,1"], ["--precision", "half"]):
+        done = command("superresolve", source, "o.tif", *wrong)
+        assert done.returncode == 2 and "Traceback" not in done.stderr
+
+
+def test_ctrl_c_cancels(project_dir, worker_python, make_raster, tmp_path):
+    source = make_raster(np.random.default_rng(0).integers(0, 4000, (4, 1500, 1500)).astype(np.uint16))
+    line = [sys.executable, "-m", "sr_plugin", "superresolve", source, str(tmp_path / "o.tif"), "--model", "bicubic:8"]
+    process = subprocess.Popen(
+        [*line, "--tile", "64", "--worker", worker_python], cwd=project_dir, stderr=subprocess.PIPE, text=True
+    )
+    while "Tiles:" not in process.stderr.readline():
+        pass
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130 and "cancelled" in errors
+    assert os.listdir(tmp_path) == ["input.tif"]
