@@ -1,0 +1,62 @@
+"""The plugin's own environments: where they lie, and which of them are whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any, Dict, List, Optional, Sequence
+
+from sr_plugin.core.locations import user_data_folder
+
+#: Written last: an environment without it is broken.
+COMPLETE = "complete.json"
+#: Written first: a folder with it may be deleted and made anew.
+UNFINISHED = "unfinished.json"
+
+
+def environments_folder() -> str:
+    """Folder of the plugin's own environments, outside the plugin's folder so that an update keeps them."""
+    return os.path.join(user_data_folder(), "environments")
+
+
+def environment_folder(version_info: Sequence[int]) -> str:
+    """Folder of the environment for a Python version; packages of one version do not load in another."""
+    return os.path.join(environments_folder(), f"python{version_info[0]}.{version_info[1]}")
+
+
+def python_of(folder: str) -> str:
+    """Path of the interpreter of a virtual environment."""
+    if sys.platform == "win32":
+        return os.path.join(folder, "Scripts", "python.exe")
+    return os.path.join(folder, "bin", "python")
+
+
+def read_record(folder: str) -> Optional[Dict[str, Any]]:
+    """What is noted about an environment, or None when it is not whole."""
+    try:
+        with open(os.path.join(folder, COMPLETE), encoding="utf-8") as file:
+            record = json.load(file)
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) and os.path.isfile(python_of(folder)) else None
+
+
+def is_ours(folder: str) -> bool:
+    """Whether this plugin made the folder, whole or not, so that it may be deleted."""
+    return any(os.path.isfile(os.path.join(folder, name)) for name in (COMPLETE, UNFINISHED))
+
+
+def own_environments() -> List[str]:
+    """Folders of the plugin's own whole environments, the larger ones first, then the newest Python."""
+    parent = environments_folder()
+    names = os.listdir(parent) if os.path.isdir(parent) else []
+    found = []
+    for name in names:
+        folder = os.path.join(parent, name)
+        record = read_record(folder)
+        if record is None:
+            continue
+        version = tuple(int(part) for part in str(record.get("python", "0")).split(".") if part.isdigit())
+        found.append((record.get("size") == "full", version, folder))
+    return [folder for _, _, folder in sorted(found, reverse=True)]

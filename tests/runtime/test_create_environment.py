@@ -1,0 +1,287 @@
+"""An environment is made whole or marked as not whole, without a network where wheels are given, and without CUDA."""
+
+from __future__ import annotations
+
+import os
+import sys
+import zipfile
+
+import pytest
+
+from sr_plugin.core.errors import Cancelled, EnvironmentFailed, ParameterError, RuntimeMissing
+from sr_plugin.runtime import create_environment as module
+from sr_plugin.runtime import environment_command
+from sr_plugin.runtime.create_environment import TORCH_CPU_INDEX, create_environment
+from sr_plugin.runtime.environment_folder import COMPLETE, UNFINISHED, environment_folder, python_of, read_record
+from sr_plugin.runtime.environment_report import environment_report, report_text
+from sr_plugin.runtime.find_python import find_worker_python
+from sr_plugin.runtime.probe import PythonProbe
+from sr_plugin.runtime.run_logged import run_logged
+
+#: Stand-ins: a test must not install gigabytes.
+_PACKAGES = {
+    "numpy": "",
+    "onnxruntime": "def get_available_providers(): return ['CPUExecutionProvider']",
+    "torch": "class cuda:\n    is_available = staticmethod(lambda: False)",
+}
+
+
+def write_wheel(folder, name, body, version="9.9"):
+    """A wheel with one module."""
+    info = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(f"{name}.py", f"__version__ = '{version}'\n{body}\n")
+        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/RECORD", "")
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheels")
+    for name, body in _PACKAGES.items():
+        write_wheel(folder, name, body)
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def lists(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("lists")
+    (folder / "light.txt").write_text("numpy==9.9\nonnxruntime==9.9\n")
+    (folder / "full.txt").write_text("-r light.txt\ntorch==9.9\n")
+    (folder / "cpu.txt").write_text("torch==9.9+cpu\n")
+    return str(folder)
+
+
+@pytest.fixture(autouse=True)
+def user_folders(tmp_path, tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("SR_PLUGIN_DATA", str(tmp_path / "data"))
+    # One cache for all: asking this Python, which may have torch, takes seconds.
+    monkeypatch.setenv("SR_PLUGIN_CACHE", str(tmp_path_factory.getbasetemp() / "probes"))
+    monkeypatch.delenv("SR_PLUGIN_WORKER_PYTHON", raising=False)
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    """No settings of this machine's pip, so that only the wheels that a test names are found."""
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+
+
+def test_an_environment_from_its_making_to_its_repair(offline, wheels, lists, tmp_path):
+    """One environment goes through a whole life: making one takes seconds, so the steps share it."""
+    lines = []
+
+    def create(size, wheels=wheels):
+        return create_environment(size, wheels=wheels, python=sys.executable, log=lines.append, requirements=lists)
+
+    probe = create("light")
+    folder = environment_folder(sys.version_info)
+    assert probe.path == python_of(folder)
+    assert probe.packages == {"numpy": "9.9", "onnxruntime": "9.9"}
+    assert read_record(folder)["size"] == "light"
+    assert not os.path.exists(os.path.join(folder, UNFINISHED))
+    assert any("onnxruntime" in line for line in lines)
+    assert find_worker_python("onnx").path == probe.path
+
+    made = os.stat(os.path.join(folder, COMPLETE)).st_mtime_ns
+    assert create("light").path == probe.path
+    assert os.stat(os.path.join(folder, COMPLETE)).st_mtime_ns == made, "a whole environment was made anew"
+
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(EnvironmentFailed, match="No matching distribution found for torch") as raised:
+        create("full", str(empty))
+    assert "wheel" in raised.value.hint
+    assert read_record(folder) is None, "a half-made environment passes for a whole one"
+
+    assert create("full").usable_for("checkpoint")
+    assert read_record(folder)["size"] == "full"
+    assert create("light").usable_for("checkpoint"), "the smaller size replaced the larger one"
+
+
+def test_the_lists_ship_with_the_package(project_dir):
+    folder = project_dir / "sr_plugin" / "runtime" / "requirements"
+    light, full = (folder / "light.txt").read_text(), (folder / "full.txt").read_text()
+    assert "onnxruntime==" in light and "torch" not in light
+    assert "-r light.txt" in full and "torch==" in full
+    pinned = [line for line in full.splitlines() if line.startswith("torch==")][0]
+    assert f"{pinned}+cpu" in (folder / "cpu.txt").read_text(), "the constraint is for another torch than the list"
+
+
+@pytest.fixture
+def commands(monkeypatch):
+    """Records the commands instead of running them; ``commands.fail(text)`` makes those that contain it fail."""
+
+    class Commands(list):
+        failing = "\0"
+
+        def fail(self, text):
+            self.failing = text
+
+    seen = Commands()
+
+    def fake(command, log, is_cancelled=None):
+        seen.append(list(command))
+        if "venv" in command:
+            os.makedirs(os.path.dirname(python_of(command[-1])), exist_ok=True)
+            open(python_of(command[-1]), "w").close()
+        failed = seen.failing in command and TORCH_CPU_INDEX not in command
+        return (1, ["ERROR: No matching distribution found for torch"]) if failed else (0, [])
+
+    packages = {"numpy": "2", "onnxruntime": "1", "torch": "2"}
+    monkeypatch.setattr(module, "run_logged", fake)
+    monkeypatch.setattr(
+        module, "probe_python", lambda path, **_: PythonProbe(path, "3.11.0", packages, makes_environments=True)
+    )
+    return seen
+
+
+def _installs(commands):
+    return [command for command in commands if "install" in command]
+
+
+def test_torch_is_constrained_to_the_build_without_cuda(commands, tmp_path):
+    create_environment("full", str(tmp_path / "e"), python=sys.executable)
+    (install,) = _installs(commands)
+    assert install[install.index("-c") + 1].endswith("cpu.txt")
+    assert TORCH_CPU_INDEX not in install
+
+
+def test_torch_comes_from_its_own_index_where_no_other_has_it(commands, tmp_path):
+    commands.fail("install")
+    create_environment("full", str(tmp_path / "e"), python=sys.executable)
+    first, second = _installs(commands)
+    assert second == [*first, "--extra-index-url", TORCH_CPU_INDEX]
+
+
+def test_the_light_size_never_asks_for_torch(commands, tmp_path):
+    create_environment("light", str(tmp_path / "e"), python=sys.executable)
+    (install,) = _installs(commands)
+    assert install[install.index("-r") + 1].endswith("light.txt")
+    assert not any("torch" in argument or "cpu.txt" in argument for argument in install)
+
+
+def test_wheels_and_proxy_reach_pip(commands, tmp_path):
+    create_environment(
+        "full", str(tmp_path / "e"), wheels=str(tmp_path), proxy="http://proxy:3128", python=sys.executable
+    )
+    (install,) = _installs(commands)
+    assert install[install.index("--find-links") + 1] == str(tmp_path) and "--no-index" in install
+    assert install[install.index("--proxy") + 1] == "http://proxy:3128"
+
+
+def test_uv_makes_the_environment_where_the_python_cannot(commands, monkeypatch, tmp_path):
+    lame = PythonProbe("/x/python3", "3.11.0", {"numpy": "2", "onnxruntime": "1"})
+    monkeypatch.setattr(module, "probe_python", lambda path, **_: lame)
+    monkeypatch.setattr(module.shutil, "which", lambda name: f"/bin/{name}")
+    create_environment("light", str(tmp_path / "e"), python="/x/python3")
+    assert commands[0][:2] == ["/bin/uv", "venv"] and "--seed" in commands[0]
+
+
+def test_a_foreign_folder_is_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(EnvironmentFailed, match="not made by this plugin"):
+        create_environment("light", str(tmp_path), python=sys.executable)
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+def test_what_an_earlier_try_left_is_replaced(commands, tmp_path):
+    folder = tmp_path / "e"
+    folder.mkdir()
+    (folder / UNFINISHED).write_text("{}")
+    (folder / "rubbish").write_text("")
+    create_environment("light", str(folder), python=sys.executable)
+    assert not (folder / "rubbish").exists()
+    assert read_record(str(folder))["size"] == "light"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="uses /proc")
+def test_a_folder_that_cannot_be_written_is_told():
+    with pytest.raises(EnvironmentFailed, match="cannot be written"):
+        create_environment("light", "/proc/sr_plugin", python=sys.executable)
+
+
+def test_packages_that_do_not_load_are_told(commands, monkeypatch, tmp_path):
+    broken = PythonProbe("p", "3.11.0", {"numpy": "2"}, problem="onnxruntime 1 is installed but does not load (DLL)")
+    monkeypatch.setattr(module, "probe_python", lambda path, **_: broken)
+    with pytest.raises(EnvironmentFailed, match="does not load"):
+        create_environment("light", str(tmp_path / "e"), python=sys.executable)
+    assert read_record(str(tmp_path / "e")) is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "sentence", "hint"),
+    [
+        (["ERROR: no", "OSError: [Errno 28] No space left on device"], "no.", "disk space"),
+        (["Retrying after NewConnectionError", "ERROR: No matching distribution found for numpy"], "numpy", "network"),
+        (["The virtual environment was not created because ensurepip is not available."], "ensurepip", "python3-venv"),
+        ([], "no message", "wheels"),
+    ],
+)
+def test_the_telling_line_and_a_hint_are_given(lines, sentence, hint):
+    error = module._failure("It failed", lines, False)
+    assert sentence in error.message and hint in error.hint
+
+
+def test_too_old_a_python_is_told(monkeypatch):
+    monkeypatch.setattr(module, "probe_python", lambda path, **_: PythonProbe(path, "3.9.5", {"numpy": "1"}))
+    with pytest.raises(EnvironmentFailed, match="is Python 3.9.5, and 3.10 or newer is needed"):
+        create_environment("light", python="/x/python3")
+
+
+def test_no_python_at_all_is_told(monkeypatch):
+    monkeypatch.setattr(module, "candidate_pythons", lambda: [])
+    monkeypatch.setattr(module.shutil, "which", lambda name: None)
+    with pytest.raises(RuntimeMissing, match="3.10 or newer"):
+        create_environment("light")
+
+
+def test_wrong_arguments_are_told(tmp_path):
+    with pytest.raises(ParameterError, match="no size 'huge'"):
+        create_environment("huge")
+    with pytest.raises(EnvironmentFailed, match="does not exist"):
+        create_environment("light", wheels=str(tmp_path / "none"))
+
+
+def test_a_cancel_kills_what_runs():
+    with pytest.raises(Cancelled):
+        run_logged([sys.executable, "-c", "import time; time.sleep(60)"], print, lambda: True)
+
+
+def test_passwords_do_not_reach_the_log():
+    lines = []
+    code, seen = run_logged([sys.executable, "-c", "print('at https://me:secret@host/simple')"], lines.append)
+    assert (code, lines) == (0, ["at https://host/simple"]) and seen == lines
+
+
+def test_a_program_that_is_missing_is_told():
+    code, lines = run_logged(["/no/such/program"], print)
+    assert code == 127 and "cannot be started" in lines[0]
+
+
+def test_the_report_says_what_was_looked_at():
+    report = environment_report(sys.executable)
+    assert report["pythons"][0]["origin"] == "chosen"
+    text = report_text(report)
+    assert sys.executable in text and "Python " in text and "cpu:" in text
+
+
+def test_the_command_refuses_options_that_do_nothing():
+    import argparse
+
+    commands = argparse.ArgumentParser().add_subparsers()
+    parser = environment_command.add_parser(commands)
+    args = parser.parse_args(["--wheels", "x"])
+    with pytest.raises(ParameterError, match="belong to --create"):
+        args.run(args)
+
+
+@pytest.mark.slow
+def test_the_real_light_environment(tmp_path):
+    lines = []
+    probe = create_environment("light", str(tmp_path / "e"), log=lines.append)
+    assert probe.usable_for("onnx"), lines
+    assert not probe.usable_for("checkpoint")
+    assert "scikit-image" in probe.packages

@@ -1,0 +1,1 @@
+"""Scripts for developers: staging, packaging, the demonstration, the sample raster."""
