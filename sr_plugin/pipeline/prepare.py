@@ -26,9 +26,10 @@ from sr_plugin.pipeline.memory import choose_tile
 from sr_plugin.pipeline.request import RunFeedback, SuperResolveRequest
 from sr_plugin.pipeline.scaling import ScalingChoice, choose_scaling
 from sr_plugin.raster.fill import FILL_DISTANCE, typical_values
+from sr_plugin.raster.output_path import check_output_path
 from sr_plugin.raster.polygon_mask import PolygonMask, mask_digest
 from sr_plugin.raster.source import BandInfo, RasterSource
-from sr_plugin.raster.writer import OutputBand, OutputSpec, check_output_path
+from sr_plugin.raster.writer import OutputBand, OutputSpec
 
 #: Largest number of pixels along one side of a GeoTIFF.
 _LARGEST_SIDE = 2**31 - 1

@@ -8,10 +8,11 @@ from typing import Callable, Optional
 from sr_plugin.core.card import ModelCard
 from sr_plugin.core.errors import Cancelled
 from sr_plugin.core.session import LoadedModel, ModelSession
+from sr_plugin.pipeline.output_lock import OutputLock
 from sr_plugin.pipeline.prepare import PreparedRun, prepare_run
 from sr_plugin.pipeline.request import RunFeedback, SilentFeedback, SuperResolveRequest, SuperResolveResult
-from sr_plugin.pipeline.tile_loop import TileLoop
-from sr_plugin.raster.writer import RasterWriter
+from sr_plugin.pipeline.tile_loop import LoopStatistics, TileLoop
+from sr_plugin.pipeline.unfinished import UnfinishedOutput, worth_keeping
 from sr_plugin.runtime.find_python import find_worker_python
 from sr_plugin.runtime.worker_session import WorkerSession
 
@@ -53,6 +54,21 @@ def _announce(run: PreparedRun, loaded: LoadedModel, feedback: RunFeedback) -> N
         feedback.warning(note)
 
 
+def _run_tiles(run: PreparedRun, session: ModelSession, feedback: RunFeedback, keep_partial: bool) -> LoopStatistics:
+    output = UnfinishedOutput(run, feedback)
+    try:
+        statistics = TileLoop(run, session, output, feedback).run()
+        output.finish(feedback.cancelled)
+        return statistics
+    except BaseException as error:
+        if worth_keeping(error, keep_partial):
+            output.keep()
+            feedback.message(f"What was done is kept in {output.partial}; the same run goes on from there.")
+        else:
+            output.discard()
+        raise
+
+
 def superresolve(
     request: SuperResolveRequest,
     feedback: Optional[RunFeedback] = None,
@@ -75,20 +91,10 @@ def superresolve(
     if feedback.cancelled():
         raise Cancelled("The run was cancelled.")
     factory = open_session or worker_factory(request.worker_python)
-    with factory(run.plan.card) as session:
+    with OutputLock(request.output), factory(run.plan.card) as session:
         loaded = session.load(run.plan.card, run.plan.settings)
         _announce(run, loaded, feedback)
-        partial = f"{request.output}.{run.plan.digest[:8]}.part.tif"
-        writer = RasterWriter(run.output, partial)
-        try:
-            statistics = TileLoop(run, session, writer, feedback).run()
-            writer.finish()
-        except BaseException as error:
-            keep = request.keep_partial and isinstance(error, Cancelled)
-            writer.abandon(keep)
-            if keep:
-                feedback.message(f"What was done is kept in {partial}")
-            raise
+        statistics = _run_tiles(run, session, feedback, request.keep_partial)
     grid = run.plan.output_grid
     return SuperResolveResult(
         output=request.output,

@@ -9,7 +9,7 @@ from collections import deque
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
-from typing import Deque, Iterator, List, Tuple
+from typing import Deque, Dict, Iterator, List, Mapping, Tuple
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from sr_plugin.pipeline.request import RunFeedback
 from sr_plugin.pipeline.threads import POLL_SECONDS
 from sr_plugin.pipeline.tile_reader import ReadTile, TileReader
 from sr_plugin.pipeline.tile_writer import TileWriter
-from sr_plugin.raster.writer import RasterWriter
+from sr_plugin.pipeline.unfinished import UnfinishedOutput
 
 #: Tiles handed to the model at a time: one computing, one waiting, one travelling.
 _IN_FLIGHT = 3
@@ -40,11 +40,14 @@ class LoopStatistics:
     squares: float = 0.0
     samples: float = 0.0
 
-    def add(self, result: TileResult) -> None:
-        """Add one tile's statistics."""
-        self.model_seconds += result.statistics.get("seconds", 0.0)
-        self.squares += result.statistics.get("consistency_sum", float("nan"))
-        self.samples += result.statistics.get("consistency_count", 0.0)
+    def add(self, statistics: Mapping[str, float]) -> None:
+        """Add one tile's sums."""
+        if not statistics:
+            return
+        self.tiles += 1
+        self.model_seconds += statistics.get("seconds", 0.0)
+        self.squares += statistics.get("consistency_sum", float("nan"))
+        self.samples += statistics.get("consistency_count", 0.0)
 
     @property
     def consistency_rmse(self) -> float:
@@ -58,20 +61,23 @@ class TileLoop:
     Args:
         run: the plan and what goes with it.
         session: a session with the model loaded.
-        writer: an open writer; it is neither finished nor abandoned here.
+        output: the started output; it is neither finished nor given up here.
         feedback: progress and cancel.
     """
 
-    def __init__(self, run: PreparedRun, session: ModelSession, writer: RasterWriter, feedback: RunFeedback) -> None:
+    def __init__(self, run: PreparedRun, session: ModelSession, output: UnfinishedOutput, feedback: RunFeedback) -> None:
         self._plan = run.plan
         self._tiles = run.plan.tiles
         self._session = session
         self._feedback = feedback
-        self._reader = TileReader(run)
-        self._writer = TileWriter(run, writer)
+        self._reader = TileReader(run, frozenset(output.done))
+        self._writer = TileWriter(run, output)
         self._in_flight: Deque[Tuple[ReadTile, "Future[TileResult]"]] = deque()
         self._side = run.plan.tile
         self._statistics = LoopStatistics()
+        for entry in output.done.values():
+            self._statistics.add(entry.statistics)
+        self._before = len(output.done)
         self._started = time.monotonic()
         self._reported = -1
 
@@ -87,7 +93,7 @@ class TileLoop:
         try:
             for item in self._read_tiles():
                 if item.data is None:
-                    self._writer.put(item, None, self._tick)
+                    self._writer.put(item, None, {}, self._tick)
                     continue
                 self._submit(item)
                 while len(self._in_flight) >= _IN_FLIGHT:
@@ -118,7 +124,8 @@ class TileLoop:
             return
         self._reported = done
         elapsed = time.monotonic() - self._started
-        left = elapsed / done * (total - done) if done else None
+        new = done - self._before
+        left = elapsed / new * (total - done) if new else None
         self._feedback.progress(done, total, left)
 
     def _read_tiles(self) -> Iterator[ReadTile]:
@@ -156,14 +163,15 @@ class TileLoop:
         item, future = self._in_flight.popleft()
         try:
             result = self._wait(future)
-            self._statistics.add(result)
-            pixels = result.arrays[0].data
+            pixels, statistics = result.arrays[0].data, result.statistics
         except OutOfMemory as error:
-            pixels = self._in_pieces(item.tile, item.pixels, min(self._side, self._plan.tile // 2), error)
-        self._statistics.tiles += 1
-        self._writer.put(item, pixels, self._tick)
+            pixels, statistics = self._in_pieces(item.tile, item.pixels, min(self._side, self._plan.tile // 2), error)
+        self._statistics.add(statistics)
+        self._writer.put(item, pixels, statistics, self._tick)
 
-    def _in_pieces(self, tile: Tile, pixels: np.ndarray, side: int, cause: OutOfMemory) -> np.ndarray:
+    def _in_pieces(
+        self, tile: Tile, pixels: np.ndarray, side: int, cause: OutOfMemory
+    ) -> Tuple[np.ndarray, Mapping[str, float]]:
         """Run a tile as smaller ones with the same margin, halving until they fit.
 
         Raises:
@@ -188,8 +196,10 @@ class TileLoop:
             return self._in_pieces(tile, pixels, side // 2, error)
         first = results[0][1].arrays[0].data
         whole = np.empty((first.shape[0], tile.core.height * scale, tile.core.width * scale), first.dtype)
+        sums: Dict[str, float] = {}
         for core, result in results:
             target = core.shifted(-tile.core.col, -tile.core.row).scaled(scale)
             whole[:, target.row : target.bottom, target.col : target.right] = result.arrays[0].data
-            self._statistics.add(result)
-        return whole
+            for key, value in result.statistics.items():
+                sums[key] = sums.get(key, 0.0) + value
+        return whole, sums

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from dataclasses import dataclass
-from typing import Optional, Union
+from typing import FrozenSet, Optional, Union
 
 import numpy as np
 
@@ -49,10 +49,16 @@ class ReadTile:
 
 
 class TileReader:
-    """Reads the tiles of a run ahead of the model."""
+    """Reads the tiles of a run ahead of the model.
 
-    def __init__(self, run: PreparedRun) -> None:
+    Args:
+        run: the prepared run.
+        done: indices of tiles that need not be read.
+    """
+
+    def __init__(self, run: PreparedRun, done: FrozenSet[int] = frozenset()) -> None:
         self._run = run
+        self._done = done
         self._queue: "queue.Queue[Union[ReadTile, SuperResolutionError, None]]" = queue.Queue(_AHEAD)
         self._stopping = threading.Event()
         self._thread: Optional[threading.Thread] = None
@@ -87,6 +93,8 @@ class TileReader:
             for tile in self._run.plan.tiles:
                 if self._stopping.is_set():
                     return
+                if tile.index in self._done:
+                    continue
                 if tile.core.row != last_row:
                     # GDAL would keep decoded blocks of the whole scene; a new row of tiles needs few of them again.
                     source.drop_cache()

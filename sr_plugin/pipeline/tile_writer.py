@@ -1,24 +1,29 @@
-"""The writer thread: cuts gaps out again and writes final pixels."""
+"""The writer thread: cuts gaps out again, writes final pixels and keeps the journal."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from typing import Callable, Optional, Tuple
+import time
+from typing import Callable, Dict, Mapping, Optional, Tuple
 
 import numpy as np
 
 from sr_plugin.core.errors import OutputError, SuperResolutionError
 from sr_plugin.core.pixel_type import avoid_value
 from sr_plugin.core.resampling import enlarge_nearest
+from sr_plugin.pipeline.journal import TileEntry, checksum
 from sr_plugin.pipeline.prepare import PreparedRun
 from sr_plugin.pipeline.threads import POLL_SECONDS, put_patiently, start_thread
 from sr_plugin.pipeline.tile_reader import ReadTile
-from sr_plugin.raster.writer import RasterWriter
+from sr_plugin.pipeline.unfinished import UnfinishedOutput, output_window
 
 _WAITING = 2
+#: Tiles are handed to the disk and entered into the journal together: after this many seconds or bytes.
+_FLUSH_SECONDS = 0.5
+_FLUSH_BYTES = 64 << 20
 
-_Item = Optional[Tuple[ReadTile, Optional[np.ndarray]]]
+_Item = Optional[Tuple[ReadTile, Optional[np.ndarray], Mapping[str, float]]]
 
 
 class TileWriter:
@@ -28,22 +33,32 @@ class TileWriter:
         done: tiles written or skipped so far.
     """
 
-    def __init__(self, run: PreparedRun, writer: RasterWriter) -> None:
+    def __init__(self, run: PreparedRun, output: UnfinishedOutput) -> None:
+        self._run = run
         self._plan = run.plan
-        self._writer = writer
+        self._output = output
+        self._entries: Dict[int, TileEntry] = {}
+        self._unflushed = 0
+        self._flushed = time.monotonic()
         self._queue: "queue.Queue[_Item]" = queue.Queue(_WAITING)
         self._stopping = threading.Event()
         self._failure: Optional[SuperResolutionError] = None
         self._thread: Optional[threading.Thread] = None
-        self.done = 0
+        self.done = len(output.done)
 
     def start(self) -> None:
         """Start writing."""
         self._thread = start_thread("sr-writer", self._work)
 
-    def put(self, item: ReadTile, pixels: Optional[np.ndarray], tick: Callable[[], None]) -> None:
+    def put(
+        self,
+        item: ReadTile,
+        pixels: Optional[np.ndarray],
+        statistics: Mapping[str, float],
+        tick: Callable[[], None],
+    ) -> None:
         """Queue a tile; ``pixels`` is None where it holds nothing. ``tick`` is called while the queue is full."""
-        put_patiently(self._queue, (item, pixels), self._stopping, tick)
+        put_patiently(self._queue, (item, pixels, statistics), self._stopping, tick)
         self.raise_failure()
 
     def raise_failure(self) -> None:
@@ -77,31 +92,48 @@ class TileWriter:
                 except queue.Empty:
                     continue
                 if item is None:
-                    return
+                    break
                 self._write(*item)
                 self.done += 1
+            # After a failure or a cancel too, so that what is kept is worth as much as possible.
+            self._flush()
+        except OSError as error:
+            self._failure = OutputError(f"The journal of the run cannot be written ({error}).")
         except SuperResolutionError as error:
             self._failure = error
         except Exception as error:  # a thread has nobody above it who would tell the user
             self._failure = OutputError(f"Writing the result failed ({type(error).__name__}: {error}).")
 
-    def _write(self, item: ReadTile, pixels: Optional[np.ndarray]) -> None:
-        scale = self._plan.card.scale
-        core, area = item.tile.core, self._plan.area
-        window = core.shifted(-area.col, -area.row).scaled(scale)
+    def _write(self, item: ReadTile, pixels: Optional[np.ndarray], statistics: Mapping[str, float]) -> None:
+        digest = ""
+        # Blocks that are never written read as nodata.
+        if pixels is not None:
+            self._cut_out(item, pixels)
+            self._output.writer.write(pixels, output_window(self._run, item.tile.index))
+            self._output.statistics.add(pixels, self._plan.nodata)
+            self._unflushed += pixels.nbytes
+            digest = checksum(pixels)
+        self._entries[item.tile.index] = TileEntry(digest, statistics)
+        if self._unflushed > _FLUSH_BYTES or time.monotonic() - self._flushed > _FLUSH_SECONDS:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._output.writer.flush()
+        self._output.journal.add(self._entries)
+        self._entries = {}
+        self._unflushed = 0
+        self._flushed = time.monotonic()
+
+    def _cut_out(self, item: ReadTile, pixels: np.ndarray) -> None:
         nodata = self._plan.nodata
-        if pixels is None:
-            # Blocks that are never written read as nodata.
+        if nodata is None:
             return
-        if nodata is not None:
-            valid = self._valid(item, pixels.shape)
-            if valid is None:
-                avoid_value(pixels, nodata, np.ones(pixels.shape, bool))
-            else:
-                avoid_value(pixels, nodata, valid)
-                pixels[~valid] = nodata
-        self._writer.write(pixels, window)
-        self._writer.flush()
+        valid = self._valid(item, pixels.shape)
+        if valid is None:
+            avoid_value(pixels, nodata, np.ones(pixels.shape, bool))
+        else:
+            avoid_value(pixels, nodata, valid)
+            pixels[~valid] = nodata
 
     def _valid(self, item: ReadTile, shape: Tuple[int, ...]) -> Optional[np.ndarray]:
         """Valid pixels of the result, ``(bands, h, w)`` bool, or None where all are."""

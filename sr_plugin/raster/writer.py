@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass, field
-from typing import Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 from osgeo import gdal
 
-from sr_plugin.core.errors import DiskFull, OutputError, SuperResolutionError
+from sr_plugin.core.errors import Cancelled, DiskFull, OutputError, SuperResolutionError
 from sr_plugin.core.grid import Grid, Window
+from sr_plugin.raster.creation_options import compression, creation_options, user_options
 from sr_plugin.raster.gdal_errors import GdalMessages, gdal_messages
 from sr_plugin.raster.source import BandInfo
 
@@ -26,9 +27,8 @@ _GDAL_TYPES: Dict[str, int] = {
     "float64": gdal.GDT_Float64,
 }
 
-#: Bands up to this number are interleaved by pixel, which viewers read fastest; more are stored band by band.
-_PIXEL_INTERLEAVED_BANDS = 4
-_BLOCKS = (512, 256, 128, 64)
+#: Results up to this side need no overviews.
+_SMALL_SIDE = 1024
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,12 @@ class OutputSpec:
         metadata: dataset metadata (who made it and how).
         create_options: GDAL creation options that replace the defaults of the same key.
         tile: side of the pieces that will be written, used to choose the block size.
+        georeferenced: False for a raster whose place is not known, or known through control points only.
+        gcps: ground control points ``(x, y, z, column, row)``.
+        gcp_wkt: their CRS.
+        rpc: rational polynomial coefficients, GDAL's RPC domain.
+        cog: store the result as a cloud-optimised GeoTIFF.
+        smooth: average for overviews instead of picking pixels.
     """
 
     path: str
@@ -72,6 +78,12 @@ class OutputSpec:
     metadata: Mapping[str, str] = field(default_factory=dict)
     create_options: Sequence[str] = ()
     tile: int = 512
+    georeferenced: bool = True
+    gcps: Sequence[Tuple[float, float, float, float, float]] = ()
+    gcp_wkt: str = ""
+    rpc: Mapping[str, str] = field(default_factory=dict)
+    cog: bool = False
+    smooth: bool = True
 
     @property
     def raw_bytes(self) -> int:
@@ -80,95 +92,51 @@ class OutputSpec:
         return self.grid.width * self.grid.height * len(self.bands) * size
 
 
-def check_output_path(path: str, source: str) -> None:
-    """Refuse outputs that cannot be written, before anything is computed.
-
-    Raises:
-        OutputError: naming the cause.
-    """
-    if not path.strip():
-        raise OutputError("No output file was given.", "Choose where the result is to be written.")
-    if os.path.splitext(path)[1].lower() not in (".tif", ".tiff"):
-        raise OutputError(f"The output '{path}' is no GeoTIFF.", "Give it a name that ends in .tif.")
-    folder = os.path.dirname(os.path.abspath(path))
-    if not os.path.isdir(folder):
-        raise OutputError(f"The folder '{folder}' does not exist.", "Create it, or choose another folder.")
-    if os.path.isdir(path):
-        raise OutputError(f"'{path}' is a folder.", "Give the name of a file in it.")
-    if os.path.exists(source) and os.path.exists(path) and os.path.samefile(source, path):
-        raise OutputError("The output is the input itself, which is never modified.", "Choose another file name.")
-    if not os.access(folder, os.W_OK):
-        raise OutputError(f"The folder '{folder}' may not be written to.")
-
-
-def block_size(tile: int) -> int:
-    """Side of the GeoTIFF blocks: the largest that divides the pieces written, so that no block is written twice."""
-    for side in _BLOCKS:
-        if tile % side == 0:
-            return side
-    return 256
-
-
-def creation_options(spec: OutputSpec) -> List[str]:
-    """GDAL creation options: fast lossless compression that keeps up with the model, BigTIFF where needed."""
-    has_zstd = "ZSTD" in (gdal.GetDriverByName("GTiff").GetMetadataItem("DMD_CREATIONOPTIONLIST") or "")
-    block = block_size(spec.tile)
-    options = {
-        "TILED": "YES",
-        "BLOCKXSIZE": str(block),
-        "BLOCKYSIZE": str(block),
-        "COMPRESS": "ZSTD" if has_zstd else "DEFLATE",
-        "PREDICTOR": "3" if spec.pixel_type.startswith("float") else "2",
-        "BIGTIFF": "YES" if spec.raw_bytes > 3_900_000_000 else "IF_SAFER",
-        "INTERLEAVE": "PIXEL" if len(spec.bands) <= _PIXEL_INTERLEAVED_BANDS else "BAND",
-        "NUM_THREADS": "ALL_CPUS",
-        "SPARSE_OK": "TRUE",
-    }
-    options["ZSTD_LEVEL" if has_zstd else "ZLEVEL"] = "1"
-    if spec.pixel_type == "int8" and not hasattr(gdal, "GDT_Int8"):
-        options["PIXELTYPE"] = "SIGNEDBYTE"
-    for option in spec.create_options:
-        key, separator, value = option.partition("=")
-        if not separator or not key.strip():
-            raise OutputError(f"'{option}' is no creation option.", "Write options as KEY=VALUE.")
-        options[key.strip().upper()] = value.strip()
-    if options["COMPRESS"].upper() not in ("ZSTD", "DEFLATE", "LZW"):
-        options.pop("PREDICTOR")
-    return [f"{key}={value}" for key, value in options.items()]
-
-
 class RasterWriter:
     """Writes one result. One object serves one thread at a time.
 
     Args:
         spec: what is written.
         partial: temporary path, in the folder of the final one.
+        reopen: go on with a partial file of an interrupted run instead of creating one.
 
     Raises:
-        OutputError, DiskFull: when the file cannot be created.
+        OutputError, DiskFull: when the file cannot be created or opened again.
     """
 
-    def __init__(self, spec: OutputSpec, partial: str) -> None:
+    def __init__(self, spec: OutputSpec, partial: str, reopen: bool = False) -> None:
         self.spec = spec
         self.partial = partial
-        options = creation_options(spec)
-        driver = gdal.GetDriverByName("GTiff")
-        size = (spec.grid.width, spec.grid.height, len(spec.bands))
         with gdal_messages() as messages:
             try:
-                self._dataset = driver.Create(partial, *size, _GDAL_TYPES[spec.pixel_type], options)
+                self._dataset = self._open() if reopen else self._create()
             except RuntimeError as error:
                 messages.note(error)
                 self._dataset = None
             if self._dataset is None:
                 raise self._failure("created", messages)
-            self._describe()
+            if not reopen:
+                self._describe()
             if messages.failures:
                 raise self._failure("created", messages)
 
+    def _create(self) -> Optional[gdal.Dataset]:
+        spec = self.spec
+        size = (spec.grid.width, spec.grid.height, len(spec.bands))
+        options = creation_options(spec.pixel_type, len(spec.bands), spec.tile, spec.raw_bytes, spec.create_options)
+        return gdal.GetDriverByName("GTiff").Create(self.partial, *size, _GDAL_TYPES[spec.pixel_type], options)
+
+    def _open(self) -> Optional[gdal.Dataset]:
+        dataset = gdal.OpenEx(self.partial, gdal.OF_RASTER | gdal.OF_UPDATE, open_options=["NUM_THREADS=ALL_CPUS"])
+        if dataset is None:
+            return None
+        size = (self.spec.grid.width, self.spec.grid.height, len(self.spec.bands))
+        return dataset if (dataset.RasterXSize, dataset.RasterYSize, dataset.RasterCount) == size else None
+
     def _describe(self) -> None:
         spec, dataset = self.spec, self._dataset
-        dataset.SetGeoTransform(spec.grid.geotransform)
+        if spec.georeferenced:
+            dataset.SetGeoTransform(spec.grid.geotransform)
         if spec.grid.wkt:
             dataset.SetProjection(spec.grid.wkt)
         dataset.SetMetadata(dict(spec.metadata))
@@ -187,6 +155,10 @@ class RasterWriter:
                 band.SetMetadata(dict(described.metadata))
             if spec.nodata is not None:
                 band.SetNoDataValue(spec.nodata)
+        if spec.gcps:
+            dataset.SetGCPs([gdal.GCP(*point) for point in spec.gcps], spec.gcp_wkt)
+        if spec.rpc:
+            dataset.SetMetadata(dict(spec.rpc), "RPC")
 
     def _failure(self, verb: str, messages: GdalMessages) -> SuperResolutionError:
         reason = f" ({messages.reason})" if messages.reason else ""
@@ -223,6 +195,18 @@ class RasterWriter:
             if status != gdal.CE_None or messages.failures:
                 raise self._failure("written", messages)
 
+    def read(self, window: Window) -> Optional[np.ndarray]:
+        """Pixels written earlier, ``(bands, h, w)``; None where they cannot be read back."""
+        with gdal_messages() as messages:
+            try:
+                pixels = self._dataset.ReadAsArray(window.col, window.row, window.width, window.height)
+            except RuntimeError:
+                return None
+        if pixels is None or messages.failures:
+            return None
+        pixels = pixels if pixels.ndim == 3 else pixels[None]
+        return pixels.view(np.int8) if self.spec.pixel_type == "int8" else pixels
+
     def flush(self) -> None:
         """Hand cached blocks to the file system.
 
@@ -237,32 +221,97 @@ class RasterWriter:
             if messages.failures:
                 raise self._failure("written", messages)
 
-    def finish(self) -> None:
-        """Close the file, make sure that it is on the disk, and give it its final name.
+    def finish(self, statistics: Sequence[Mapping[str, str]], cancelled: Callable[[], bool]) -> None:
+        """Add statistics and overviews, make sure that everything is on the disk, and give the file its final name.
+
+        Args:
+            statistics: metadata items per band.
+            cancelled: asked from time to time.
 
         Raises:
             DiskFull, OutputError: when that fails; nothing then stands under the final name.
+            Cancelled: when the user wants it to end.
         """
-        with gdal_messages() as messages:
-            try:
-                self._dataset.FlushCache()
-                self._dataset = None
-            except RuntimeError as error:
-                messages.note(error)
-            if messages.failures:
-                raise self._failure("finished", messages)
+        for number, items in enumerate(statistics, start=1):
+            band = self._dataset.GetRasterBand(number)
+            for key, value in items.items():
+                band.SetMetadataItem(key, value)
+        copies = [self.partial]
         try:
-            with open(self.partial, "rb+") as file:
+            with gdal_messages() as messages:
+                try:
+                    self._dataset.FlushCache()
+                    if self.spec.cog:
+                        copies.append(self._cloud_optimised(cancelled))
+                    else:
+                        self._overviews(cancelled)
+                    self._dataset = None
+                except RuntimeError as error:
+                    messages.note(error)
+                if cancelled():
+                    raise Cancelled("The run was cancelled.")
+                if messages.failures:
+                    raise self._failure("finished", messages)
+            self._rename(copies[-1])
+        finally:
+            self._dataset = None
+            for path in copies[1:]:
+                if os.path.exists(path):
+                    os.remove(path)
+        if self.spec.cog:
+            os.remove(self.partial)
+
+    def _rename(self, path: str) -> None:
+        try:
+            with open(path, "rb+") as file:
                 os.fsync(file.fileno())
-            os.replace(self.partial, self.spec.path)
+            os.replace(path, self.spec.path)
         except OSError as error:
             raise OutputError(f"The result could not be given its name '{self.spec.path}' ({error}).") from error
 
-    def abandon(self, keep: bool = False) -> None:
-        """Close the file without giving it its name; it is deleted unless it is to be kept."""
+    def _overviews(self, cancelled: Callable[[], bool]) -> None:
+        largest = max(self.spec.grid.width, self.spec.grid.height)
+        factors = []
+        while largest / 2 ** len(factors) > _SMALL_SIDE:
+            factors.append(2 ** (len(factors) + 1))
+        if factors:
+            method = "AVERAGE" if self.spec.smooth else "NEAREST"
+            self._dataset.BuildOverviews(method, factors, callback=_until(cancelled))
+
+    def _cloud_optimised(self, cancelled: Callable[[], bool]) -> str:
+        """Copy into a cloud-optimised GeoTIFF beside the partial file."""
+        path = self.partial[: -len(".tif")] + ".cog.tif"
+        stored = {**compression(self.spec.pixel_type), **user_options(self.spec.create_options)}
+        options = {
+            "COMPRESS": stored["COMPRESS"],
+            "LEVEL": stored.get("ZSTD_LEVEL") or stored.get("ZLEVEL") or "1",
+            "PREDICTOR": "YES",
+            "BIGTIFF": "IF_SAFER",
+            "NUM_THREADS": "ALL_CPUS",
+            "OVERVIEWS": "AUTO",
+            "RESAMPLING": "AVERAGE" if self.spec.smooth else "NEAREST",
+            "SPARSE_OK": "TRUE",
+        }
+        pairs: List[str] = [f"{key}={value}" for key, value in options.items()]
+        driver = gdal.GetDriverByName("COG")
+        if driver is None:
+            raise OutputError("This GDAL cannot write cloud-optimised GeoTIFFs.", "Leave that option off.")
+        copy = driver.CreateCopy(path, self._dataset, 0, pairs, callback=_until(cancelled))
+        del copy
+        return path
+
+    def close(self) -> None:
+        """Close the partial file and leave it where it is."""
         with gdal_messages():
-            try:
-                self._dataset = None
-            finally:
-                if not keep and os.path.exists(self.partial):
-                    os.remove(self.partial)
+            self._dataset = None
+
+    def remove(self) -> None:
+        """Close the partial file and delete it."""
+        self.close()
+        if os.path.exists(self.partial):
+            os.remove(self.partial)
+
+
+def _until(cancelled: Callable[[], bool]) -> Callable[..., int]:
+    """GDAL's progress callback that ends the work when the user cancels."""
+    return lambda *_: 0 if cancelled() else 1

@@ -41,9 +41,11 @@ def test_a_killed_worker_leaves_a_clear_error_and_the_next_run_works(run, make_r
 
     with pytest.raises(WorkerDied, match="signal 9") as caught:
         run(path, "bicubic:4", tile=16, feedback=feedback, open_session=start)
-    assert caught.value.hint
-    assert sorted(os.listdir(tmp_path)) == before
-    assert run(path, "bicubic:4", open_session=lambda _: WorkerSession(worker_python)).tiles == 1
+    assert caught.value.hint and not (tmp_path / "out.tif").exists()
+    again = Recorder()
+    result = run(path, "bicubic:4", tile=16, feedback=again, open_session=lambda _: WorkerSession(worker_python))
+    assert result.tiles == 110 and any("Going on with an interrupted run" in text for text in again.messages)
+    assert sorted(os.listdir(tmp_path)) == sorted([*before, "out.tif"])
 
 
 def test_a_cancel_ends_within_a_second(run, make_raster, scene, worker_python, tmp_path):
@@ -68,7 +70,7 @@ def test_what_was_done_is_kept_on_request(run, make_raster, scene, tmp_path):
     feedback = Recorder(cancel_after=4)
     with pytest.raises(Cancelled):
         run(make_raster(scene), "nearest:2", tile=16, feedback=feedback, keep_partial=True)
-    (kept,) = [name for name in os.listdir(tmp_path) if ".part." in name]
+    (kept,) = [name for name in os.listdir(tmp_path) if name.endswith(".part.tif")]
     assert (read_raster(str(tmp_path / kept))[:, :32, :32] == scene[:, :16, :16].repeat(2, 1).repeat(2, 2)).all()
     assert any(kept in text for text in feedback.messages)
 

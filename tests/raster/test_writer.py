@@ -11,16 +11,12 @@ gdal = pytest.importorskip("osgeo.gdal", reason="GDAL's Python bindings are not 
 
 from sr_plugin.core.errors import DiskFull, OutputError  # noqa: E402
 from sr_plugin.core.grid import Grid, Window  # noqa: E402
-from sr_plugin.raster.writer import (  # noqa: E402
-    OutputBand,
-    OutputSpec,
-    RasterWriter,
-    block_size,
-    check_output_path,
-    creation_options,
-)
+from sr_plugin.raster.creation_options import block_size, creation_options  # noqa: E402
+from sr_plugin.raster.output_path import check_output_path  # noqa: E402
+from sr_plugin.raster.writer import OutputBand, OutputSpec, RasterWriter  # noqa: E402
 
 pytestmark = pytest.mark.gdal
+never = bool
 GRID = Grid(100, 80, (10.0, 0.5, 0.1, 20.0, 0.1, -0.5))
 
 
@@ -35,7 +31,7 @@ def test_the_name_appears_only_when_the_file_is_whole(tmp_path):
     pixels = np.arange(2 * 80 * 100).reshape(2, 80, 100).astype(np.uint16)
     writer.write(pixels, GRID.window)
     assert not os.path.exists(wanted.path)
-    writer.finish()
+    writer.finish([], never)
     assert sorted(os.listdir(tmp_path)) == ["out.tif"]
     dataset = gdal.Open(wanted.path)
     np.testing.assert_array_equal(dataset.ReadAsArray(), pixels)
@@ -48,14 +44,17 @@ def test_the_name_appears_only_when_the_file_is_whole(tmp_path):
 def test_an_abandoned_file_never_gets_the_name(tmp_path, keep):
     writer = RasterWriter(spec(tmp_path), str(tmp_path / "part.tif"))
     writer.write(np.ones((2, 10, 10), np.uint16), Window(0, 0, 10, 10))
-    writer.abandon(keep)
+    if keep:
+        writer.close()
+    else:
+        writer.remove()
     assert os.listdir(tmp_path) == (["part.tif"] if keep else [])
 
 
 def test_blocks_that_were_never_written_read_as_nodata(tmp_path):
     wanted = spec(tmp_path, nodata=9.0)
     writer = RasterWriter(wanted, str(tmp_path / "part.tif"))
-    writer.finish()
+    writer.finish([], never)
     assert (gdal.Open(wanted.path).ReadAsArray() == 9).all()
 
 
@@ -65,20 +64,21 @@ def test_all_pixel_types(tmp_path, dtype):
     writer = RasterWriter(wanted, str(tmp_path / "part.tif"))
     pixels = np.linspace(-100, 100, 8000).reshape(1, 80, 100).astype(dtype)
     writer.write(pixels, GRID.window)
-    writer.finish()
+    writer.finish([], never)
     read = gdal.Open(wanted.path).ReadAsArray()
     np.testing.assert_array_equal(read.view(np.int8) if dtype == "int8" else read, pixels[0])
 
 
-def test_options_of_the_user_replace_the_defaults(tmp_path):
-    options = creation_options(spec(tmp_path, create_options=["compress=LZW", "BIGTIFF=YES"]))
+def test_options_of_the_user_replace_the_defaults():
+    options = creation_options("uint16", 3, 512, 1000, ["compress=LZW", "BIGTIFF=YES"])
     assert "COMPRESS=LZW" in options and "BIGTIFF=YES" in options and "TILED=YES" in options
     with pytest.raises(OutputError, match="no creation option"):
-        creation_options(spec(tmp_path, create_options=["LZW"]))
+        creation_options("uint16", 3, 512, 1000, ["LZW"])
 
 
-def test_large_results_are_bigtiff(tmp_path):
-    assert "BIGTIFF=YES" in creation_options(spec(tmp_path, grid=Grid(40000, 40000)))
+def test_large_results_are_bigtiff_and_many_bands_lie_apart():
+    assert "BIGTIFF=YES" in creation_options("uint16", 4, 512, 12_800_000_000, [])
+    assert "INTERLEAVE=BAND" in creation_options("uint16", 5, 512, 1000, [])
 
 
 @pytest.mark.parametrize("tile, expected", [(1024, 512), (768, 256), (384, 128), (320, 64), (100, 256)])
@@ -121,4 +121,4 @@ def test_pixels_of_the_wrong_size_are_refused(tmp_path):
     writer = RasterWriter(spec(tmp_path), str(tmp_path / "part.tif"))
     with pytest.raises(ValueError, match="do not fit"):
         writer.write(np.ones((2, 3, 3), np.uint16), Window(0, 0, 4, 4))
-    writer.abandon()
+    writer.remove()

@@ -1,0 +1,120 @@
+"""The journal of a run: which tiles are on the disk, with checksums that a resume verifies.
+
+The file holds one JSON object a line: first the job's plan, then one entry per finished tile. An entry is written after
+the tile's bytes and the raster's index were handed to the system, but neither a kill nor a power loss is trusted: a tile
+counts only when its pixels, read back, have the checksum of the entry.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from dataclasses import dataclass, field
+from typing import Any, Dict, IO, Mapping, Optional
+
+import numpy as np
+
+from sr_plugin.core.job import JobPlan
+
+VERSION = 1
+
+
+def checksum(pixels: np.ndarray) -> str:
+    """Checksum of final pixels of any shape and type: CRC-32 and Adler-32, which fail independently."""
+    data = np.ascontiguousarray(pixels).reshape(-1).view(np.uint8)
+    return f"{zlib.crc32(data):08x}{zlib.adler32(data):08x}"
+
+
+@dataclass(frozen=True)
+class TileEntry:
+    """One finished tile.
+
+    Attributes:
+        checksum: of its final pixels, empty where it holds none (nothing valid, or outside the mask).
+        statistics: sums that the run's figures are made of.
+    """
+
+    checksum: str
+    statistics: Mapping[str, float] = field(default_factory=dict)
+
+
+class Journal:
+    """Appends entries to a journal file, or reads them back.
+
+    Args:
+        path: the journal file.
+        plan: the job it belongs to.
+    """
+
+    def __init__(self, path: str, plan: JobPlan) -> None:
+        self.path = path
+        self._plan = plan
+        self._file: Optional[IO[str]] = None
+
+    def read(self) -> Dict[int, TileEntry]:
+        """Entries by tile index; none where there is no journal of this very job.
+
+        A line cut short by a crash ends the reading.
+        """
+        entries: Dict[int, TileEntry] = {}
+        try:
+            with open(self.path, encoding="utf-8") as file:
+                head = json.loads(file.readline())
+                if head.get("version") != VERSION or head.get("digest") != self._plan.digest:
+                    return {}
+                for line in file:
+                    if not line.endswith("\n"):
+                        break
+                    values = json.loads(line)
+                    entries[int(values["tile"])] = TileEntry(str(values["checksum"]), dict(values["statistics"]))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            # A journal that cannot be understood only means that its tiles are computed again.
+            return entries
+        return entries
+
+    def start(self, entries: Mapping[int, TileEntry]) -> None:
+        """Write a new journal that holds the entries that were verified.
+
+        Raises:
+            OSError: when the file cannot be written.
+        """
+        temporary = self.path + ".new"
+        with open(temporary, "w", encoding="utf-8") as file:
+            head = {"version": VERSION, "digest": self._plan.digest, "plan": self._plan.to_wire()}
+            file.write(json.dumps(head) + "\n")
+            for index, entry in entries.items():
+                file.write(_line(index, entry))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, self.path)
+        self._file = open(self.path, "a", encoding="utf-8")
+
+    def add(self, entries: Mapping[int, TileEntry]) -> None:
+        """Append finished tiles and hand them to the disk.
+
+        Raises:
+            OSError: when the disk refuses.
+        """
+        if self._file is None:
+            raise ValueError("the journal was not started")
+        self._file.write("".join(_line(index, entry) for index, entry in entries.items()))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file and leave it where it is."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def remove(self) -> None:
+        """Close the file and delete it."""
+        self.close()
+        if os.path.exists(self.path):
+            os.remove(self.path)
+
+
+def _line(index: int, entry: TileEntry) -> str:
+    values: Dict[str, Any] = {"tile": index, "checksum": entry.checksum, "statistics": dict(entry.statistics)}
+    return json.dumps(values) + "\n"

@@ -1,0 +1,77 @@
+"""One run an output: a lock that the system gives back when its holder dies, however it dies."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import IO, Optional
+
+from sr_plugin.core.errors import OutputBusy, OutputError
+
+
+def _lock(file: IO[bytes]) -> None:
+    """Lock a file without waiting; OSError when another process holds it."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+class OutputLock:
+    """Held while a result is being written.
+
+    Args:
+        output: final path of the result.
+
+    Raises:
+        OutputBusy: when another run holds it.
+        OutputError: when the lock file cannot be made.
+    """
+
+    def __init__(self, output: str) -> None:
+        self.path = output + ".lock"
+        self._file: Optional[IO[bytes]] = None
+        while self._file is None:
+            try:
+                file = open(self.path, "ab")
+            except OSError as error:
+                raise OutputError(f"Nothing can be written beside '{output}' ({error}).") from error
+            try:
+                _lock(file)
+            except OSError:
+                file.close()
+                raise OutputBusy(f"Another run is writing '{output}'.") from None
+            if self._still_there(file):
+                self._file = file
+            else:
+                # Its last holder deleted it between our opening and our locking.
+                file.close()
+
+    def _still_there(self, file: IO[bytes]) -> bool:
+        try:
+            return sys.platform == "win32" or os.path.samestat(os.fstat(file.fileno()), os.stat(self.path))
+        except OSError:
+            return False
+
+    def release(self) -> None:
+        """Give the lock back and delete its file."""
+        if self._file is None:
+            return
+        if sys.platform != "win32":
+            os.remove(self.path)
+            self._file.close()
+        else:
+            # Windows refuses to delete an open file.
+            self._file.close()
+            os.remove(self.path)
+        self._file = None
+
+    def __enter__(self) -> "OutputLock":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()

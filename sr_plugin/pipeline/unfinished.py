@@ -1,0 +1,123 @@
+"""A result that is not whole yet: its partial file, its journal and its lock."""
+
+from __future__ import annotations
+
+import os
+from typing import Callable, Dict, Mapping
+
+from sr_plugin.core.errors import OutputError, SuperResolutionError
+from sr_plugin.core.grid import Window
+from sr_plugin.pipeline.journal import Journal, TileEntry, checksum
+from sr_plugin.pipeline.prepare import PreparedRun
+from sr_plugin.pipeline.request import RunFeedback
+from sr_plugin.raster.band_statistics import BandStatistics
+from sr_plugin.raster.writer import RasterWriter
+
+
+def output_window(run: PreparedRun, index: int) -> Window:
+    """Where a tile's pixels lie in the result."""
+    plan = run.plan
+    return plan.tiles[index].core.shifted(-plan.area.col, -plan.area.row).scaled(plan.card.scale)
+
+
+class UnfinishedOutput:
+    """Starts a result, or goes on with one that an interrupted run of the same job left behind.
+
+    Attributes:
+        writer: the open partial file.
+        journal: the started journal.
+        done: tiles that are on the disk, verified.
+        statistics: running statistics of what is on the disk.
+
+    Raises:
+        OutputError, DiskFull: when nothing can be written.
+    """
+
+    def __init__(self, run: PreparedRun, feedback: RunFeedback) -> None:
+        self._run = run
+        stem = f"{run.output.path}.{run.plan.digest[:8]}.part"
+        self.journal = Journal(stem + ".jsonl", run.plan)
+        self.done: Dict[int, TileEntry] = {}
+        self.statistics = BandStatistics(len(run.output.bands))
+        self.writer = self._resume(stem + ".tif", feedback)
+        try:
+            self.journal.start(self.done)
+        except OSError as error:
+            self.discard()
+            raise OutputError(f"Nothing can be written beside '{run.output.path}' ({error}).") from error
+
+    def _resume(self, partial: str, feedback: RunFeedback) -> RasterWriter:
+        recorded = self.journal.read() if os.path.exists(partial) else {}
+        if not recorded:
+            return RasterWriter(self._run.output, partial)
+        try:
+            old = RasterWriter(self._run.output, partial, reopen=True)
+        except OutputError:
+            feedback.warning("What an interrupted run left behind is damaged, so everything is computed anew.")
+            return RasterWriter(self._run.output, partial)
+        whole = self._verify(old, recorded, feedback.cancelled)
+        feedback.message(f"Going on with an interrupted run: {len(self.done)} of {len(self._run.plan.tiles)} tiles are done")
+        if whole:
+            return old
+        # Where blocks cannot even be read, writing over them might fail too: what is sound moves to a new file.
+        fresh = RasterWriter(self._run.output, partial + ".new.tif")
+        for index, entry in self.done.items():
+            window = output_window(self._run, index)
+            pixels = old.read(window) if entry.checksum else None
+            if pixels is not None:
+                fresh.write(pixels, window)
+        fresh.flush()
+        old.close()
+        os.replace(fresh.partial, partial)
+        fresh.close()
+        return RasterWriter(self._run.output, partial, reopen=True)
+
+    def _verify(self, writer: RasterWriter, recorded: Mapping[int, TileEntry], cancelled: Callable[[], bool]) -> bool:
+        """Keep the entries whose pixels are really there; False when some of the file cannot be read."""
+        readable = True
+        count = len(self._run.plan.tiles)
+        for index, entry in recorded.items():
+            if not 0 <= index < count or cancelled():
+                continue
+            if not entry.checksum:
+                self.done[index] = entry
+                continue
+            pixels = writer.read(output_window(self._run, index))
+            readable = readable and pixels is not None
+            if pixels is not None and checksum(pixels) == entry.checksum:
+                self.done[index] = entry
+                self.statistics.add(pixels, self._run.plan.nodata)
+        return readable
+
+    def finish(self, cancelled: Callable[[], bool]) -> None:
+        """Give the result its name and forget the journal.
+
+        Raises:
+            DiskFull, OutputError, Cancelled: see :meth:`RasterWriter.finish`.
+        """
+        self.writer.finish(self.statistics.metadata(), cancelled)
+        self.journal.remove()
+
+    def keep(self) -> None:
+        """Leave partial file and journal where they are, so that the same run goes on from there."""
+        self.writer.close()
+        self.journal.close()
+
+    def discard(self) -> None:
+        """Delete partial file and journal."""
+        self.writer.remove()
+        self.journal.remove()
+
+    @property
+    def partial(self) -> str:
+        """Path of the partial file."""
+        return self.writer.partial
+
+
+def worth_keeping(error: BaseException, keep_partial: bool) -> bool:
+    """A crash keeps what was done; a cancel only on request; a source that changed makes it worthless."""
+    from sr_plugin.core.errors import Cancelled, SourceChanged
+
+    if isinstance(error, Cancelled):
+        return keep_partial
+    return isinstance(error, SuperResolutionError) and not isinstance(error, SourceChanged)

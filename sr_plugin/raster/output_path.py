@@ -1,0 +1,36 @@
+"""Refusing outputs that cannot be written, before anything is computed."""
+
+from __future__ import annotations
+
+import os
+
+from sr_plugin.core.errors import OutputError
+
+#: Longest file name that common file systems take, in bytes, less what temporary names add.
+_LONGEST_NAME = 255 - 32
+
+
+def check_output_path(path: str, source: str) -> None:
+    """Make sure that a GeoTIFF can be written at ``path`` and is not the source.
+
+    Raises:
+        OutputError: naming the cause.
+    """
+    if not path.strip():
+        raise OutputError("No output file was given.", "Choose where the result is to be written.")
+    name = os.path.basename(path)
+    if os.path.splitext(name)[1].lower() not in (".tif", ".tiff"):
+        raise OutputError(f"The output '{path}' is no GeoTIFF.", "Give it a name that ends in .tif.")
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        raise OutputError(f"The output's name is too long ({len(os.fsencode(name))} bytes).", "Choose a shorter name.")
+    folder = os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(folder):
+        raise OutputError(f"The folder '{folder}' does not exist.", "Create it, or choose another folder.")
+    if os.path.isdir(path):
+        raise OutputError(f"'{path}' is a folder.", "Give the name of a file in it.")
+    if os.path.exists(source) and os.path.exists(path) and os.path.samefile(source, path):
+        raise OutputError("The output is the input itself, which is never modified.", "Choose another file name.")
+    if os.path.exists(path) and not os.access(path, os.W_OK):
+        raise OutputError(f"The file '{path}' is there already and may not be replaced.")
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"The folder '{folder}' may not be written to.")

@@ -1,0 +1,164 @@
+"""Interrupted runs go on, and give the same pixels as if nothing had happened."""
+
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+pytest.importorskip("osgeo", reason="GDAL's Python bindings are not installed")
+
+from sr_plugin.core.errors import Cancelled, OutputBusy, WorkerDied  # noqa: E402
+from sr_plugin.pipeline.output_lock import OutputLock  # noqa: E402
+from sr_plugin.runtime.worker_session import WorkerSession  # noqa: E402
+from tests.conftest import read_raster  # noqa: E402
+from tests.pipeline.conftest import Recorder  # noqa: E402
+
+pytestmark = pytest.mark.gdal
+MODEL, TILE = "bicubic:4", 32
+
+
+@pytest.fixture
+def source(make_raster, scene):
+    return make_raster(np.tile(scene, (1, 3, 3)), nodata=0)
+
+
+@pytest.fixture
+def expected(run, source, tmp_path):
+    return read_raster(run(source, MODEL, tile=TILE, output=str(tmp_path / "expected.tif")).output)
+
+
+def interrupt(run, source, after):
+    """Cancel after some tiles, keeping what was done."""
+    with pytest.raises(Cancelled):
+        run(source, MODEL, tile=TILE, keep_partial=True, feedback=Recorder(cancel_after=after))
+
+
+def finish(run, source, expected, folder):
+    """Run to the end; the pixels must be those of an uninterrupted run and nothing may be left over."""
+    feedback = Recorder()
+    result = run(source, MODEL, tile=TILE, feedback=feedback)
+    np.testing.assert_array_equal(read_raster(result.output), expected)
+    assert sorted(os.listdir(folder)) == ["expected.tif", "input.tif", "out.tif"]
+    assert result.tiles == 15 * 16
+    return feedback
+
+
+def parts(folder):
+    return sorted(str(p) for p in pathlib.Path(folder).glob("*.part.*"))
+
+
+def test_a_cancelled_run_goes_on_where_it_stopped(run, source, expected, tmp_path):
+    interrupt(run, source, 60)
+    feedback = finish(run, source, expected, tmp_path)
+    assert feedback.steps[0][0] >= 60
+    assert any("Going on" in text for text in feedback.messages)
+
+
+def test_the_figures_of_a_resumed_run_are_those_of_a_whole_one(run, source, tmp_path):
+    whole = run(source, MODEL, tile=TILE, output=str(tmp_path / "whole.tif"))
+    interrupt(run, source, 60)
+    resumed = run(source, MODEL, tile=TILE)
+    assert resumed.consistency_rmse == pytest.approx(whole.consistency_rmse, rel=1e-12)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.7, 0.99])
+def test_a_power_loss_that_cut_the_file_short(run, source, expected, tmp_path, share):
+    interrupt(run, source, 100)
+    raster = next(p for p in parts(tmp_path) if p.endswith(".tif"))
+    os.truncate(raster, int(os.path.getsize(raster) * share))
+    finish(run, source, expected, tmp_path)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.999])
+def test_a_journal_cut_short(run, source, expected, tmp_path, share):
+    interrupt(run, source, 100)
+    journal = next(p for p in parts(tmp_path) if p.endswith(".jsonl"))
+    os.truncate(journal, int(os.path.getsize(journal) * share))
+    finish(run, source, expected, tmp_path)
+
+
+def test_bytes_that_rotted_are_computed_anew(run, source, expected, tmp_path):
+    interrupt(run, source, 100)
+    raster = next(p for p in parts(tmp_path) if p.endswith(".tif"))
+    size = os.path.getsize(raster)
+    with open(raster, "rb+") as file:
+        for place in range(size // 4, size // 2, 5000):
+            file.seek(place)
+            file.write(b"\xff" * 16)
+    finish(run, source, expected, tmp_path)
+
+
+def test_another_job_does_not_go_on_from_there(run, source, expected, tmp_path):
+    interrupt(run, source, 60)
+    feedback = Recorder()
+    run(source, "bicubic:2", tile=TILE, feedback=feedback, output=str(tmp_path / "out.tif"))
+    assert not any("Going on" in text for text in feedback.messages)
+    for left in parts(tmp_path):
+        os.remove(left)
+
+
+def test_two_runs_on_one_output_are_refused(run, source, tmp_path):
+    with OutputLock(str(tmp_path / "out.tif")):
+        with pytest.raises(OutputBusy) as caught:
+            run(source, MODEL, tile=TILE)
+        assert caught.value.hint
+    run(source, MODEL, tile=TILE)
+    assert sorted(os.listdir(tmp_path)) == ["input.tif", "out.tif"]
+
+
+def command(project_dir, worker_python, source, output):
+    line = [sys.executable, "-m", "sr_plugin", "superresolve", source, output, "--model", MODEL]
+    return subprocess.Popen(
+        [*line, "--tile", str(TILE), "--worker", worker_python, "--quiet"], cwd=project_dir, stderr=subprocess.PIPE
+    )
+
+
+@pytest.mark.slow
+def test_ten_kills_of_the_whole_process(run, source, expected, tmp_path, project_dir, worker_python):
+    output, moments, resumed = str(tmp_path / "out.tif"), random.Random(4), 0
+    started = time.monotonic()
+    command(project_dir, worker_python, source, str(tmp_path / "timing.tif")).wait(120)
+    whole = time.monotonic() - started
+    os.remove(tmp_path / "timing.tif")
+    for _ in range(10):
+        process = command(project_dir, worker_python, source, output)
+        time.sleep(moments.uniform(0.5, 0.95) * whole)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        feedback = finish(run, source, expected, tmp_path)
+        resumed += any("Going on" in text for text in feedback.messages)
+        os.remove(output)
+    assert resumed >= 3
+
+
+@pytest.mark.slow
+def test_ten_kills_of_the_worker(run, source, expected, tmp_path, worker_python):
+    moments = random.Random(5)
+
+    class Kills(Recorder):
+        session, after = None, 0
+
+        def progress(self, done, total, seconds_left):
+            super().progress(done, total, seconds_left)
+            if self.after <= done < total:
+                os.kill(self.session.pid, signal.SIGKILL)
+                self.after = 10**9
+
+    for _ in range(10):
+        feedback = Kills()
+        feedback.after = moments.randint(1, 220)
+
+        def start(_card, feedback=feedback):
+            feedback.session = WorkerSession(worker_python)
+            return feedback.session
+
+        with pytest.raises(WorkerDied):
+            run(source, MODEL, tile=TILE, feedback=feedback, open_session=start)
+        finish(run, source, expected, tmp_path)
+        os.remove(tmp_path / "out.tif")
