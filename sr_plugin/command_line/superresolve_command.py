@@ -39,18 +39,26 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("input", metavar="INPUT", help="any GDAL dataset name")
     parser.add_argument("output", metavar="OUTPUT", help="the GeoTIFF to write")
     parser.add_argument("--model", default="s2-rgbn-x2", metavar="NAME|FILE", help="default: %(default)s")
-    parser.add_argument("--bands", type=_numbers, default=(), metavar="1,2,3", help="default: by name, else the first ones")
+    parser.add_argument(
+        "--bands", type=_numbers, default=(), metavar="1,2,3", help="default: by name, else the first ones"
+    )
     parser.add_argument("--extent", type=_extent, metavar="XMIN,YMIN,XMAX,YMAX", help="in the raster's CRS")
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda:N|mps")
     parser.add_argument("--precision", default="auto", choices=PRECISIONS)
     parser.add_argument("--tile", type=int, default=0, metavar="N", help="side in input pixels, 0: by memory")
     parser.add_argument("--margin", type=int, metavar="N", help="default: the reach of the model")
-    parser.add_argument("--output-type", default="", choices=("",) + PIXEL_TYPES, metavar="T", help="default: as the input")
+    parser.add_argument(
+        "--output-type", default="", choices=("",) + PIXEL_TYPES, metavar="T", help="default: as the input"
+    )
     parser.add_argument("--consistency", action="store_true", help="make the result agree with the input exactly")
-    parser.add_argument("--normalisation", default="auto", metavar="N", help="auto, none, divide:K, window:L,H, percentile:L,H")
+    parser.add_argument(
+        "--normalisation", default="auto", metavar="N", help="auto, none, divide:K, window:L,H, percentile:L,H"
+    )
     parser.add_argument("--nodata", type=float, metavar="V", help="nodata value of the result")
     parser.add_argument("--keep-partial", action="store_true", help="keep what is done when cancelled")
-    parser.add_argument("--create-option", action="append", default=[], metavar="KEY=VALUE", help="GDAL creation option")
+    parser.add_argument(
+        "--create-option", action="append", default=[], metavar="KEY=VALUE", help="GDAL creation option"
+    )
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--worker", default="", metavar="PYTHON", help="Python that runs the model")
     where.add_argument("--in-process", action="store_true", help="run the model in this process")

@@ -14,7 +14,7 @@ _TITLES = {"nearest": "Nearest neighbour", "bicubic": "Bicubic interpolation"}
 _REACH = {"nearest": 0, "bicubic": 2}
 _CITATION = {
     "nearest": "",
-    "bicubic": "R. Keys, Cubic convolution interpolation for digital image processing, 1981, doi:10.1109/TASSP.1981.1163711",
+    "bicubic": "R. Keys, Cubic convolution interpolation for digital image processing, doi:10.1109/TASSP.1981.1163711",
 }
 
 

@@ -168,7 +168,9 @@ def card_from_wire(values: Mapping[str, Any]) -> ModelCard:
 
     value_range = dict(data["value_range"])
     value_range.update(
-        in_gain=tuple(value_range["in_gain"]), in_offset=tuple(value_range["in_offset"]), valid=pair(value_range["valid"])
+        in_gain=tuple(value_range["in_gain"]),
+        in_offset=tuple(value_range["in_offset"]),
+        valid=pair(value_range["valid"]),
     )
     tiles = dict(data["tiles"])
     tiles["fixed"] = pair(tiles["fixed"])

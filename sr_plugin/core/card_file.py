@@ -133,7 +133,8 @@ def _weights(assets: Mapping[str, Any], folder: str, card_path: str) -> List[Wei
         path = os.path.realpath(os.path.join(root, asset["href"]))
         if os.path.commonpath([root, path]) != root:
             raise ModelUnreadable(
-                f"The model card '{card_path}' points to a file outside its own folder.", "Use only cards that you trust."
+                f"The model card '{card_path}' points to a file outside its own folder.",
+                "Use only cards that you trust.",
             )
         checksum = str(asset.get("file:checksum", ""))
         container = str(asset.get("sr:container") or ("onnx" if path.endswith(".onnx") else "safetensors"))
@@ -152,7 +153,8 @@ def card_from_item(item: Mapping[str, Any], folder: str, card_path: str = "") ->
 
         def bands(key: str) -> Any:
             return tuple(
-                BandSpec(str(b["name"]), str(b.get("common_name") or ""), b.get("wavelength_um")) for b in p.get(key) or []
+                BandSpec(str(b["name"]), str(b.get("common_name") or ""), b.get("wavelength_um"))
+                for b in p.get(key) or []
             )
 
         gsd, tiles, psf = p.get("sr:gsd_m"), p.get("sr:tiles") or {}, p.get("sr:psf") or {}

@@ -111,4 +111,6 @@ def find_model(reference: str) -> ModelCard:
     if os.path.isdir(reference):
         raise ModelNotFound(f"'{reference}' is a folder, not a model file.")
     names = ", ".join(card.name for card in available_models())
-    raise ModelNotFound(f"There is no model '{reference}'.", f"Choose one of {names}, or give the path of a model file.")
+    raise ModelNotFound(
+        f"There is no model '{reference}'.", f"Choose one of {names}, or give the path of a model file."
+    )

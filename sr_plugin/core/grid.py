@@ -37,20 +37,20 @@ class Window:
         """True where the window holds no pixel."""
         return self.width <= 0 or self.height <= 0
 
-    def expanded(self, margin: int) -> "Window":
+    def expanded(self, margin: int) -> Window:
         """The window grown by ``margin`` pixels on all four sides."""
         return Window(self.col - margin, self.row - margin, self.width + 2 * margin, self.height + 2 * margin)
 
-    def intersection(self, other: "Window") -> "Window":
+    def intersection(self, other: Window) -> Window:
         """The pixels that both windows hold; its size may be zero or negative (see :attr:`empty`)."""
         col, row = max(self.col, other.col), max(self.row, other.row)
         return Window(col, row, min(self.right, other.right) - col, min(self.bottom, other.bottom) - row)
 
-    def shifted(self, cols: int, rows: int) -> "Window":
+    def shifted(self, cols: int, rows: int) -> Window:
         """The window moved by whole pixels."""
         return Window(self.col + cols, self.row + rows, self.width, self.height)
 
-    def scaled(self, scale: int) -> "Window":
+    def scaled(self, scale: int) -> Window:
         """The same area on a grid ``scale`` times as fine."""
         return Window(self.col * scale, self.row * scale, self.width * scale, self.height * scale)
 
@@ -84,13 +84,13 @@ class Grid:
         determinant = a * e - b * d
         return (e * (x - x0) - b * (y - y0)) / determinant, (a * (y - y0) - d * (x - x0)) / determinant
 
-    def cropped(self, window: Window) -> "Grid":
+    def cropped(self, window: Window) -> Grid:
         """The grid of one window of this raster."""
         x0, y0 = self.to_map(window.col, window.row)
         _, a, b, _, d, e = self.geotransform
         return Grid(window.width, window.height, (x0, a, b, y0, d, e), self.wkt)
 
-    def refined(self, scale: int) -> "Grid":
+    def refined(self, scale: int) -> Grid:
         """The grid with pixels ``scale`` times as small: same corner, all four affine terms divided."""
         x0, a, b, y0, d, e = self.geotransform
         return Grid(

@@ -78,7 +78,7 @@ class JobPlan:
         return values
 
     @classmethod
-    def from_wire(cls, values: Mapping[str, Any]) -> "JobPlan":
+    def from_wire(cls, values: Mapping[str, Any]) -> JobPlan:
         """Inverse of :meth:`to_wire`."""
         grid = dict(values["grid"])
         source = dict(values["source"])

@@ -88,4 +88,6 @@ def card_from_onnx(path: str) -> ModelCard:
         weights=(WeightFile(path, "onnx", sha256_of(path)),),
         verified=False,
     )
-    return card if isinstance(reach, int) else replace(card, notes=f"The reach is not known; {_ASSUMED_REACH} is assumed.")
+    return (
+        card if isinstance(reach, int) else replace(card, notes=f"The reach is not known; {_ASSUMED_REACH} is assumed.")
+    )

@@ -1,7 +1,7 @@
 """From a result back to its input: point spread functions, and the smallest change that makes both agree.
 
-With ``D`` the blur-and-decimate matrix along one axis, an image ``y`` on the fine grid is seen on the coarse one as
-``D_r y D_c^T``. The correction of least norm that makes this equal to the input ``x`` is ``U_r (x - D_r y D_c^T) U_c^T``
+With ``D`` the blur-and-decimate matrix along one axis, an image ``y`` on the fine grid is seen on the coarse one
+as ``D_r y D_c^T``. The correction of least norm that makes this equal to the input ``x`` is ``U_r (x - D_r y D_c^T) U_c^T``
 with the pseudo-inverse ``U = D^T (D D^T)^-1``. Both matrices are banded, so a tile with a small margin suffices.
 """
 
@@ -21,7 +21,7 @@ _NEGLIGIBLE = 1e-6
 
 
 def gaussian_sigma(scale: int, mtf_nyquist: float) -> float:
-    """Standard deviation in fine pixels of the Gaussian whose modulation transfer at the coarse Nyquist frequency is given.
+    """Standard deviation in fine pixels of the Gaussian with this modulation transfer at the coarse Nyquist frequency.
 
     Raises:
         ValueError: unless ``0 < mtf_nyquist < 1``.

@@ -20,9 +20,7 @@ VERSION = 1
 MAX_HEADER_BYTES = 4 << 20
 MAX_ARRAYS = 256
 MAX_FRAME_BYTES = 16 << 30
-_DTYPES = frozenset(
-    "|u1 |i1 |b1 <u2 <i2 <u4 <i4 <u8 <i8 <f2 <f4 <f8".split()
-)
+_DTYPES = frozenset("|u1 |i1 |b1 <u2 <i2 <u4 <i4 <u8 <i8 <f2 <f4 <f8".split())
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ class BandScaling:
 class Radiometry:
     """The composed maps of one run; serialisable.
 
-    ``model_in = data * in_gain[b] + in_offset[b]`` per input band, ``data = model_out * out_gain[b] + out_offset[b]`` per
-    output band.
+    ``model_in = data * in_gain[b] + in_offset[b]`` per input band, ``data = model_out * out_gain[b] + out_offset[b]``
+    per output band.
 
     Attributes:
         data_valid: per input band lowest and highest data value the network was trained on, or None. What lies outside
@@ -41,7 +41,7 @@ class Radiometry:
         return asdict(self)
 
     @classmethod
-    def from_wire(cls, values: Mapping[str, Any]) -> "Radiometry":
+    def from_wire(cls, values: Mapping[str, Any]) -> Radiometry:
         """Inverse of :meth:`to_wire`."""
         valid = values["data_valid"]
         return cls(

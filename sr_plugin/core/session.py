@@ -42,7 +42,7 @@ class RunSettings:
         return asdict(self)
 
     @classmethod
-    def from_wire(cls, values: Mapping[str, Any]) -> "RunSettings":
+    def from_wire(cls, values: Mapping[str, Any]) -> RunSettings:
         """Inverse of :meth:`to_wire`."""
         return cls(**{**values, "radiometry": Radiometry.from_wire(values["radiometry"])})
 
@@ -83,7 +83,7 @@ class TileTask:
         return {"pad": list(self.pad), "crop": [self.crop.col, self.crop.row, self.crop.width, self.crop.height]}
 
     @classmethod
-    def from_wire(cls, values: Mapping[str, Any]) -> "TileTask":
+    def from_wire(cls, values: Mapping[str, Any]) -> TileTask:
         """Inverse of :meth:`to_wire`."""
         left, top, right, bottom = values["pad"]
         return cls((left, top, right, bottom), Window(*values["crop"]))
@@ -115,7 +115,7 @@ class ModelSession(ABC):
         """
 
     @abstractmethod
-    def submit(self, arrays: Sequence[NamedArray], task: TileTask) -> "Future[TileResult]":
+    def submit(self, arrays: Sequence[NamedArray], task: TileTask) -> Future[TileResult]:
         """Queue one tile. The future fails with a :class:`~sr_plugin.core.errors.SuperResolutionError`."""
 
     @abstractmethod
@@ -126,7 +126,7 @@ class ModelSession(ABC):
         """End at once, whatever is running."""
         self.close()
 
-    def __enter__(self) -> "ModelSession":
+    def __enter__(self) -> ModelSession:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:

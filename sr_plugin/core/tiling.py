@@ -47,7 +47,9 @@ class Tile:
         return self.read.width + left + right, self.read.height + top + bottom
 
 
-def _axis(core_start: int, core_size: int, bound: int, margin: int, multiple: int, minimum: int) -> Tuple[int, int, int]:
+def _axis(
+    core_start: int, core_size: int, bound: int, margin: int, multiple: int, minimum: int
+) -> Tuple[int, int, int]:
     """Start, length and trailing padding of what is read along one axis.
 
     The start is a multiple of ``multiple`` counted from the raster's origin, so that strided networks see the same

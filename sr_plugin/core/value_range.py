@@ -44,7 +44,7 @@ class ValueRange:
         if self.quantity not in QUANTITIES:
             raise ValueError(f"quantity must be one of {QUANTITIES}, not {self.quantity!r}")
 
-    def for_bands(self, count: int) -> "ValueRange":
+    def for_bands(self, count: int) -> ValueRange:
         """The same range with exactly ``count`` gains and offsets (a single value is repeated)."""
 
         def spread(values: Tuple[float, ...]) -> Tuple[float, ...]:
@@ -68,7 +68,13 @@ VALUE_RANGES: Dict[str, ValueRange] = {
         ValueRange("s2-10k-clamped", "reflectance", valid=(0.0, 1.0)),
         ValueRange("s2-2000", "reflectance", in_gain=(5.0,), out_gain=0.2),
         ValueRange(
-            "s2-3000", "reflectance", in_gain=(20 / 3,), in_offset=(-1.0,), out_gain=0.15, out_offset=0.15, valid=(0.0, 0.3)
+            "s2-3000",
+            "reflectance",
+            in_gain=(20 / 3,),
+            in_offset=(-1.0,),
+            out_gain=0.15,
+            out_offset=0.15,
+            valid=(0.0, 0.3),
         ),
         ValueRange("unit", "unit", valid=(0.0, 1.0)),
         ValueRange("byte", "unit", in_gain=(255.0,), out_gain=1 / 255, valid=(0.0, 1.0)),

@@ -1,7 +1,7 @@
 """The journal of a run: which tiles are on the disk, with checksums that a resume verifies.
 
-The file holds one JSON object a line: first the job's plan, then one entry per finished tile. An entry is written after
-the tile's bytes and the raster's index were handed to the system, but neither a kill nor a power loss is trusted: a tile
+The file holds one JSON object a line: first the job's plan, then one entry per finished tile. An entry is written
+after the tile's bytes and the raster's index were handed to the system, but neither a kill nor a power loss is trusted: a tile
 counts only when its pixels, read back, have the checksum of the entry.
 """
 
@@ -11,7 +11,7 @@ import json
 import os
 import zlib
 from dataclasses import dataclass, field
-from typing import Any, Dict, IO, Mapping, Optional
+from typing import IO, Any, Dict, Mapping, Optional
 
 import numpy as np
 

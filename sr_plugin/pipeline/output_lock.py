@@ -70,7 +70,7 @@ class OutputLock:
             os.remove(self.path)
         self._file = None
 
-    def __enter__(self) -> "OutputLock":
+    def __enter__(self) -> OutputLock:
         return self
 
     def __exit__(self, *_: object) -> None:

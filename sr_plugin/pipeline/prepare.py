@@ -54,7 +54,9 @@ class PreparedRun:
     scaling: str
 
 
-def choose_bands(source: RasterSource, card: ModelCard, wanted: Sequence[int], feedback: RunFeedback) -> Tuple[int, ...]:
+def choose_bands(
+    source: RasterSource, card: ModelCard, wanted: Sequence[int], feedback: RunFeedback
+) -> Tuple[int, ...]:
     """Band numbers to feed in: those asked for, else those whose names fit, else the first ones.
 
     Raises:
@@ -139,7 +141,8 @@ def _nodata(request: SuperResolveRequest, bands: Sequence[BandInfo], pixel_type:
     if request.nodata is not None:
         if not _fits_type(request.nodata, pixel_type):
             raise ParameterError(
-                f"The nodata value {request.nodata:g} cannot be stored as {pixel_type}.", "Choose another value or type."
+                f"The nodata value {request.nodata:g} cannot be stored as {pixel_type}.",
+                "Choose another value or type.",
             )
         return request.nodata
     for band in bands:

@@ -75,7 +75,9 @@ def _explicit(choice: str, count: int, sampler: Sampler) -> ScalingChoice:
     if kind == "percentile":
         low, high = _numbers(rest, 2, choice) if rest else _DEFAULT_PERCENTILES
         if not 0 <= low < high <= 100:
-            raise ParameterError("Percentiles lie between 0 and 100, the lower one first.", "Use for example percentile:2,98.")
+            raise ParameterError(
+                "Percentiles lie between 0 and 100, the lower one first.", "Use for example percentile:2,98."
+            )
         scalings = _percentile_scaling(sampler, low, high)
         return ScalingChoice(scalings, _describe_window(scalings[0], low, high))
     _numbers("", 1, choice)
@@ -109,9 +111,7 @@ def _unit(bands: Sequence[BandInfo], sampler: Sampler) -> ScalingChoice:
     return ScalingChoice(scalings, _describe_window(scalings[0], *_DEFAULT_PERCENTILES))
 
 
-def choose_scaling(
-    choice: str, value_range: ValueRange, bands: Sequence[BandInfo], sampler: Sampler
-) -> ScalingChoice:
+def choose_scaling(choice: str, value_range: ValueRange, bands: Sequence[BandInfo], sampler: Sampler) -> ScalingChoice:
     """Scaling of each band for a model.
 
     Args:

@@ -17,7 +17,9 @@ def start_thread(name: str, work: Callable[[], None]) -> threading.Thread:
     return thread
 
 
-def put_patiently(target: "queue.Queue[Any]", item: Any, stopping: threading.Event, tick: Optional[Callable[[], None]] = None) -> None:
+def put_patiently(
+    target: queue.Queue[Any], item: Any, stopping: threading.Event, tick: Optional[Callable[[], None]] = None
+) -> None:
     """Put into a bounded queue; give up when told to stop, and call ``tick`` while waiting."""
     while not stopping.is_set():
         try:

@@ -65,14 +65,16 @@ class TileLoop:
         feedback: progress and cancel.
     """
 
-    def __init__(self, run: PreparedRun, session: ModelSession, output: UnfinishedOutput, feedback: RunFeedback) -> None:
+    def __init__(
+        self, run: PreparedRun, session: ModelSession, output: UnfinishedOutput, feedback: RunFeedback
+    ) -> None:
         self._plan = run.plan
         self._tiles = run.plan.tiles
         self._session = session
         self._feedback = feedback
         self._reader = TileReader(run, frozenset(output.done))
         self._writer = TileWriter(run, output)
-        self._in_flight: Deque[Tuple[ReadTile, "Future[TileResult]"]] = deque()
+        self._in_flight: Deque[Tuple[ReadTile, Future[TileResult]]] = deque()
         self._side = run.plan.tile
         self._statistics = LoopStatistics()
         for entry in output.done.values():
@@ -143,16 +145,16 @@ class TileLoop:
     def _submit(self, item: ReadTile) -> None:
         if self._side < self._plan.tile:
             # A tile of the planned size did not fit, so this one is not even tried.
-            future: "Future[TileResult]" = Future()
+            future: Future[TileResult] = Future()
             future.set_exception(OutOfMemory("The tile size was halved."))
         else:
             future = self._infer(item.tile, item.pixels)
         self._in_flight.append((item, future))
 
-    def _infer(self, tile: Tile, pixels: np.ndarray) -> "Future[TileResult]":
+    def _infer(self, tile: Tile, pixels: np.ndarray) -> Future[TileResult]:
         return self._session.submit([NamedArray("image", pixels)], TileTask(tile.pad, tile.crop))
 
-    def _wait(self, future: "Future[TileResult]") -> TileResult:
+    def _wait(self, future: Future[TileResult]) -> TileResult:
         while True:
             try:
                 return future.result(timeout=POLL_SECONDS)

@@ -59,7 +59,7 @@ class TileReader:
     def __init__(self, run: PreparedRun, done: FrozenSet[int] = frozenset()) -> None:
         self._run = run
         self._done = done
-        self._queue: "queue.Queue[Union[ReadTile, SuperResolutionError, None]]" = queue.Queue(_AHEAD)
+        self._queue: queue.Queue[Union[ReadTile, SuperResolutionError, None]] = queue.Queue(_AHEAD)
         self._stopping = threading.Event()
         self._thread: Optional[threading.Thread] = None
 

@@ -40,7 +40,7 @@ class TileWriter:
         self._entries: Dict[int, TileEntry] = {}
         self._unflushed = 0
         self._flushed = time.monotonic()
-        self._queue: "queue.Queue[_Item]" = queue.Queue(_WAITING)
+        self._queue: queue.Queue[_Item] = queue.Queue(_WAITING)
         self._stopping = threading.Event()
         self._failure: Optional[SuperResolutionError] = None
         self._thread: Optional[threading.Thread] = None

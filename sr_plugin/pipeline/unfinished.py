@@ -56,7 +56,9 @@ class UnfinishedOutput:
             feedback.warning("What an interrupted run left behind is damaged, so everything is computed anew.")
             return RasterWriter(self._run.output, partial)
         whole = self._verify(old, recorded, feedback.cancelled)
-        feedback.message(f"Going on with an interrupted run: {len(self.done)} of {len(self._run.plan.tiles)} tiles are done")
+        feedback.message(
+            f"Going on with an interrupted run: {len(self.done)} of {len(self._run.plan.tiles)} tiles are done"
+        )
         if whole:
             return old
         # Where blocks cannot even be read, writing over them might fail too: what is sound moves to a new file.

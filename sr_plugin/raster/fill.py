@@ -49,7 +49,7 @@ def fill_gaps(data: np.ndarray, valid: np.ndarray, typical: Sequence[float]) -> 
     return filled
 
 
-def typical_values(data: np.ndarray, valid: np.ndarray) -> "tuple[float, ...]":
+def typical_values(data: np.ndarray, valid: np.ndarray) -> tuple[float, ...]:
     """Median of the valid pixels per band (0 where there is none)."""
     medians = []
     for pixels, mask in zip(data, valid):

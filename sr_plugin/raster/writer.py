@@ -43,7 +43,7 @@ class OutputBand:
     metadata: Tuple[Tuple[str, str], ...] = ()
 
     @classmethod
-    def like(cls, info: BandInfo) -> "OutputBand":
+    def like(cls, info: BandInfo) -> OutputBand:
         """The same facts as a source band."""
         statistics_free = tuple((k, v) for k, v in info.metadata if not k.startswith("STATISTICS_"))
         return cls(info.description, info.colour, info.scale, info.offset, info.unit, statistics_free)

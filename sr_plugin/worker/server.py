@@ -101,7 +101,9 @@ class Server:
                 result = self._engine.run(frame.arrays, task)
                 return Frame({"type": "result", "id": number, "statistics": dict(result.statistics)}, result.arrays)
         except (KeyError, TypeError) as error:
-            raise ProtocolError(f"The request '{kind}' lacks a field or has one of the wrong form ({error}).") from error
+            raise ProtocolError(
+                f"The request '{kind}' lacks a field or has one of the wrong form ({error})."
+            ) from error
         raise ProtocolError(f"The worker knows no request '{kind}'.")
 
 

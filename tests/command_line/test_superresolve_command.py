@@ -47,22 +47,37 @@ def test_extent_type_and_in_process(command, source, tmp_path):
     output = str(tmp_path / "o.tif")
     extent = "500100,4099700,500300,4099900"
     done = command(
-        "superresolve", source, output, "--model", "bicubic:2", "--extent", extent, "--output-type", "float32",
-        "--in-process", "--tile", "16", "--consistency", "--quiet",
+        "superresolve",
+        source,
+        output,
+        "--model",
+        "bicubic:2",
+        "--extent",
+        extent,
+        "--output-type",
+        "float32",
+        "--in-process",
+        "--tile",
+        "16",
+        "--consistency",
+        "--quiet",
     )
     assert done.returncode == 0 and done.stdout == "" and done.stderr == ""
     out = read_raster(output)
     assert out.shape == (3, 40, 40) and out.dtype == np.float32
 
 
-@pytest.mark.parametrize("arguments, words", [
-    (["/no/such.tif", "o.tif"], "does not exist"),
-    (["{source}", "missing/o.tif"], "folder"),
-    (["{source}", "{source}"], "input itself"),
-    (["{source}", "o.tif", "--model", "no-such-model"], "no model"),
-    (["{source}", "o.tif", "--model", "nearest:2", "--bands", "9"], "no band 9"),
-    (["{source}", "o.tif", "--model", "nearest:2", "--worker", "/no/python"], "/no/python"),
-])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["/no/such.tif", "o.tif"], "does not exist"),
+        (["{source}", "missing/o.tif"], "folder"),
+        (["{source}", "{source}"], "input itself"),
+        (["{source}", "o.tif", "--model", "no-such-model"], "no model"),
+        (["{source}", "o.tif", "--model", "nearest:2", "--bands", "9"], "no band 9"),
+        (["{source}", "o.tif", "--model", "nearest:2", "--worker", "/no/python"], "/no/python"),
+    ],
+)
 def test_errors_are_one_sentence_and_a_hint(command, source, tmp_path, arguments, words):
     filled = [a.format(source=source) for a in arguments]
     filled[1] = filled[1] if filled[1].startswith("/") else str(tmp_path / filled[1])

@@ -20,7 +20,10 @@ def layer(*descriptions):
         (layer("B8A, central wavelength 865 nm", "B4", "B3", "B2", "B8, central wavelength 842 nm"), (2, 3, 4, 5)),
         (layer("red", "green", "blue", "near infrared"), (1, 2, 3, 4)),
         ([LayerBand(i + 1, "", "", w) for i, w in enumerate((0.49, 0.56, 0.665, 0.842))], (3, 2, 1, 4)),
-        ([LayerBand(1, "", "red"), LayerBand(2, "", "green"), LayerBand(3, "", "blue"), LayerBand(4, "nir")], (1, 2, 3, 4)),
+        (
+            [LayerBand(1, "", "red"), LayerBand(2, "", "green"), LayerBand(3, "", "blue"), LayerBand(4, "nir")],
+            (1, 2, 3, 4),
+        ),
         (layer("", "", "", ""), None),
         (layer("B04", "B03", "B02"), None),
         (layer("B04", "B04", "B03", "B02"), None),

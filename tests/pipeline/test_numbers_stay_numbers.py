@@ -38,11 +38,14 @@ def test_every_value_survives_nearest(run, make_raster, dtype):
     assert result.consistency_rmse == pytest.approx(0, abs=1e-9) or dtype == "float32" or dtype.endswith("32")
 
 
-@pytest.mark.parametrize("source, target, expected", [
-    ("float32", "uint8", [0, 255, 100, 0]),
-    ("float32", "int16", [-300, 400, 100, 0]),
-    ("int16", "uint8", [0, 255, 100, 0]),
-])
+@pytest.mark.parametrize(
+    "source, target, expected",
+    [
+        ("float32", "uint8", [0, 255, 100, 0]),
+        ("float32", "int16", [-300, 400, 100, 0]),
+        ("int16", "uint8", [0, 255, 100, 0]),
+    ],
+)
 def test_a_narrower_type_rounds_and_saturates(run, make_raster, source, target, expected):
     pixels = np.array([[[-300, 400, 100.4 if source == "float32" else 100, -0.4]]]).astype(source)
     result = run(make_raster(pixels), "nearest:2", output_type=target, nodata=7)
@@ -50,8 +53,13 @@ def test_a_narrower_type_rounds_and_saturates(run, make_raster, source, target, 
 
 
 @given(
-    height=st.integers(1, 40), width=st.integers(1, 40), scale=st.integers(1, 4), tile=st.integers(1, 50),
-    dtype=st.sampled_from(TYPES), share=st.floats(0, 1), seed=st.integers(0, 2**31),
+    height=st.integers(1, 40),
+    width=st.integers(1, 40),
+    scale=st.integers(1, 4),
+    tile=st.integers(1, 50),
+    dtype=st.sampled_from(TYPES),
+    share=st.floats(0, 1),
+    seed=st.integers(0, 2**31),
 )
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_size_type_tile_and_nodata_pattern(run, make_raster, height, width, scale, tile, dtype, share, seed):

@@ -19,12 +19,15 @@ CUSTOM = (
 )
 
 
-@pytest.mark.parametrize("transform", [
-    (500000.0, 10.0, 0.0, 4100000.0, 0.0, -10.0),
-    (1000.0, 8.0, 6.0, 2000.0, 6.0, -8.0),
-    (12.5, 0.0001, 0.0, 47.25, 0.0, -0.0001),
-    (0.0, 5.0, 0.0, 0.0, 0.0, 5.0),
-])
+@pytest.mark.parametrize(
+    "transform",
+    [
+        (500000.0, 10.0, 0.0, 4100000.0, 0.0, -10.0),
+        (1000.0, 8.0, 6.0, 2000.0, 6.0, -8.0),
+        (12.5, 0.0001, 0.0, 47.25, 0.0, -0.0001),
+        (0.0, 5.0, 0.0, 0.0, 0.0, 5.0),
+    ],
+)
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_corner_kept_and_all_terms_divided(run, make_raster, scene, transform, scale):
     result = run(make_raster(scene[:1], geotransform=transform), f"bicubic:{scale}", tile=64)

@@ -60,16 +60,34 @@ def test_models_of_plain_numbers_get_them_as_they_are():
     assert choose_scaling("auto", DN, [band("int16")], sampler([0])).bands == (BandScaling(),)
 
 
-@pytest.mark.parametrize("choice, at, expected", [
-    ("none", 7.0, 7.0), ("divide:2000", 1000.0, 0.5), ("window:100,300", 150.0, 0.25), ("percentile:0,100", 5.0, 0.5),
-])
+@pytest.mark.parametrize(
+    "choice, at, expected",
+    [
+        ("none", 7.0, 7.0),
+        ("divide:2000", 1000.0, 0.5),
+        ("window:100,300", 150.0, 0.25),
+        ("percentile:0,100", 5.0, 0.5),
+    ],
+)
 def test_the_users_word(choice, at, expected):
     (scaling,) = choose_scaling(choice, UNIT, [band("uint16")], sampler([0, 10])).bands
     assert at * scaling.gain + scaling.offset == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("choice", ["bogus", "divide:", "divide:0", "divide:x", "window:3", "window:5,1", "percentile:50,20",
-                                    "percentile:-1,20", "window:nan,1"])
+@pytest.mark.parametrize(
+    "choice",
+    [
+        "bogus",
+        "divide:",
+        "divide:0",
+        "divide:x",
+        "window:3",
+        "window:5,1",
+        "percentile:50,20",
+        "percentile:-1,20",
+        "window:nan,1",
+    ],
+)
 def test_choices_that_cannot_be_understood(choice):
     with pytest.raises(ParameterError) as caught:
         choose_scaling(choice, UNIT, [band("uint16")], sampler([0, 10]))

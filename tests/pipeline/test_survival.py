@@ -97,7 +97,11 @@ def test_running_out_of_memory_halves_the_tile_and_changes_nothing(run, make_ras
     expected = read_raster(run(path, "bicubic:2").output)
     SmallMemory.sizes = []
     result = run(
-        path, "bicubic:2", tile=128, feedback=recorder, open_session=lambda _: SmallMemory(),
+        path,
+        "bicubic:2",
+        tile=128,
+        feedback=recorder,
+        open_session=lambda _: SmallMemory(),
         output=str(tmp_path / "small.tif"),
     )
     np.testing.assert_array_equal(read_raster(result.output), expected)

@@ -21,7 +21,9 @@ GRID = Grid(100, 80, (10.0, 0.5, 0.1, 20.0, 0.1, -0.5))
 
 
 def spec(tmp_path, **changes):
-    values = dict(path=str(tmp_path / "out.tif"), grid=GRID, bands=[OutputBand("a"), OutputBand("b")], pixel_type="uint16")
+    values = dict(
+        path=str(tmp_path / "out.tif"), grid=GRID, bands=[OutputBand("a"), OutputBand("b")], pixel_type="uint16"
+    )
     return OutputSpec(**{**values, **changes})
 
 

@@ -78,11 +78,14 @@ def test_a_worker_that_dies_says_how(worker_python):
     session.close()
 
 
-@pytest.mark.parametrize("script, words", [
-    ("import sys; sys.exit(3)", "exit code 3"),
-    ("raise ImportError('no such module')", "no such module"),
-    ("print('hello, I am no worker')", "no message"),
-])
+@pytest.mark.parametrize(
+    "script, words",
+    [
+        ("import sys; sys.exit(3)", "exit code 3"),
+        ("raise ImportError('no such module')", "no such module"),
+        ("print('hello, I am no worker')", "no message"),
+    ],
+)
 def test_programs_that_are_no_worker(tmp_path, script, words):
     fake = tmp_path / "python"
     fake.write_text(f"#!{sys.executable}\n{script}\n")

@@ -140,13 +140,16 @@ def test_a_file_that_is_no_onnx_model(tmp_path):
         Engine().load(card, RunSettings(compose([BandScaling()] * 3, card.value_range, 3), "uint8"))
 
 
-@pytest.mark.parametrize("error, expected", [
-    (MemoryError(), True),
-    (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), True),
-    (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), True),
-    (RuntimeError("Failed to allocate memory for requested buffer of size 1"), True),
-    (OutOfMemory("x"), True),
-    (RuntimeError("shapes do not match"), False),
-])
+@pytest.mark.parametrize(
+    "error, expected",
+    [
+        (MemoryError(), True),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), True),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), True),
+        (RuntimeError("Failed to allocate memory for requested buffer of size 1"), True),
+        (OutOfMemory("x"), True),
+        (RuntimeError("shapes do not match"), False),
+    ],
+)
 def test_the_many_words_for_out_of_memory(error, expected):
     assert is_out_of_memory(error) is expected
