@@ -12,6 +12,7 @@ from typing import Any, Optional, Tuple
 from sr_plugin.core.card import ModelCard
 from sr_plugin.core.pixel_type import PIXEL_TYPES
 from sr_plugin.core.session import PRECISIONS, ModelSession
+from sr_plugin.pipeline.band_choice import OTHER_BANDS
 from sr_plugin.pipeline.request import SuperResolveRequest
 from sr_plugin.pipeline.superresolve import superresolve, worker_factory
 
@@ -55,6 +56,9 @@ def add_parser(commands: Any) -> None:
         "--normalisation", default="auto", metavar="N", help="auto, none, divide:K, window:L,H, percentile:L,H"
     )
     parser.add_argument("--nodata", type=float, metavar="V", help="nodata value of the result")
+    parser.add_argument("--other-bands", choices=OTHER_BANDS, default="drop", help="bands that the model does not take")
+    parser.add_argument("--exact", action="store_true", help="margins of the full formal reach")
+    parser.add_argument("--cog", action="store_true", help="store as a cloud-optimised GeoTIFF")
     parser.add_argument("--keep-partial", action="store_true", help="keep what is done when cancelled")
     parser.add_argument(
         "--create-option", action="append", default=[], metavar="KEY=VALUE", help="GDAL creation option"
@@ -135,6 +139,9 @@ def run(args: argparse.Namespace) -> int:
         margin=args.margin,
         normalisation=args.normalisation,
         nodata=args.nodata,
+        other_bands=args.other_bands,
+        exact=args.exact,
+        cog=args.cog,
         keep_partial=args.keep_partial,
         create_options=tuple(args.create_option),
     )

@@ -88,6 +88,8 @@ class ModelCard:
         gsd_m: lowest and highest ground sampling distance of the input in metres it was made for, or None.
         value_range: which numbers the network expects.
         reach: receptive field radius in input pixels, or None where every pixel sees the whole tile.
+        effective_reach: input pixels beyond which the effect on the result was measured to be below a DN of 10000, for
+            networks whose reach is out of proportion; None where there is no need or no measurement.
         training_tile: input tile side used for networks without a finite reach.
         psf: point spread function that leads from the output to the input.
         tiles: constraints on the size of tiles.
@@ -113,6 +115,7 @@ class ModelCard:
     gsd_m: Optional[Tuple[float, float]] = None
     value_range: ValueRange = VALUE_RANGES["unit"]
     reach: Optional[int] = 0
+    effective_reach: Optional[int] = None
     training_tile: int = 128
     psf: PointSpread = PointSpread()
     tiles: TileConstraints = TileConstraints()

@@ -68,6 +68,7 @@ def card_to_item(card: ModelCard, folder: str) -> Dict[str, Any]:
         "sr:gsd_m": list(card.gsd_m) if card.gsd_m else None,
         "sr:value_range": _range_to_json(card.value_range),
         "sr:reach": card.reach,
+        "sr:effective_reach": card.effective_reach,
         "sr:training_tile": card.training_tile,
         "sr:psf": {"kind": card.psf.kind, "mtf_nyquist": card.psf.mtf_nyquist},
         "sr:tiles": {
@@ -174,6 +175,7 @@ def card_from_item(item: Mapping[str, Any], folder: str, card_path: str = "") ->
             gsd_m=(float(gsd[0]), float(gsd[1])) if gsd else None,
             value_range=_range_from_json(p["sr:value_range"]),
             reach=None if p["sr:reach"] is None else int(p["sr:reach"]),
+            effective_reach=None if p.get("sr:effective_reach") is None else int(p["sr:effective_reach"]),
             training_tile=int(p.get("sr:training_tile", 128)),
             psf=PointSpread(str(psf.get("kind", "box")), float(psf.get("mtf_nyquist", 0.35))),
             tiles=TileConstraints(

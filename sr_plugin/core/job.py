@@ -68,7 +68,8 @@ class JobPlan:
     @property
     def output_bands(self) -> int:
         """Number of bands of the result."""
-        return self.card.output_count(len(self.source.bands))
+        fed = self.settings.fed_bands or len(self.source.bands)
+        return self.card.output_count(fed) + len(self.source.bands) - fed
 
     def to_wire(self) -> Dict[str, Any]:
         """JSON-serialisable form."""

@@ -43,6 +43,19 @@ def user_data_folder() -> str:
     return os.path.join(base, "sr_plugin")
 
 
+def user_cache_folder() -> str:
+    """The user's cache folder of the plugin, or the one that ``SR_PLUGIN_CACHE`` names. It need not exist yet."""
+    override = os.environ.get("SR_PLUGIN_CACHE")
+    if override:
+        return override
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or os.path.expanduser("~\\AppData\\Local")
+        return os.path.join(base, "sr_plugin", "cache")
+    if sys.platform == "darwin":
+        return os.path.expanduser("~/Library/Caches/sr_plugin")
+    return os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "sr_plugin")
+
+
 def user_models_folder() -> str:
     """Folder of the models that the user installed."""
     return os.path.join(user_data_folder(), "models")

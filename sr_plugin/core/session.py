@@ -26,6 +26,7 @@ class RunSettings:
         output_type: numpy name of the pixel type of the result.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         precision: ``auto``, ``float32`` or ``reduced``.
+        fed_bands: bands of a tile that the network takes; any further ones are enlarged by interpolation. 0: all.
         consistency: make the result, brought back to the input's resolution, equal to the input.
         threads: CPU threads, 0 for as many as there are cores.
     """
@@ -34,6 +35,7 @@ class RunSettings:
     output_type: str
     device: str = "auto"
     precision: str = "auto"
+    fed_bands: int = 0
     consistency: bool = False
     threads: int = 0
 

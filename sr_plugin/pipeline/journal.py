@@ -1,8 +1,8 @@
 """The journal of a run: which tiles are on the disk, with checksums that a resume verifies.
 
 The file holds one JSON object a line: first the job's plan, then one entry per finished tile. An entry is written
-after the tile's bytes and the raster's index were handed to the system, but neither a kill nor a power loss is trusted: a tile
-counts only when its pixels, read back, have the checksum of the entry.
+after the tile's bytes and the raster's index were handed to the system, but neither a kill nor a power loss is
+trusted: a tile counts only when its pixels, read back, have the checksum of the entry.
 """
 
 from __future__ import annotations

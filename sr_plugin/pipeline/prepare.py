@@ -5,16 +5,14 @@ from __future__ import annotations
 import datetime
 import json
 import os
-import shutil
 from dataclasses import dataclass
 from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from sr_plugin.core.bands import match_bands
 from sr_plugin.core.card import SINGLE_IMAGE, TRANSLATION, ModelCard
 from sr_plugin.core.catalogue import find_model
-from sr_plugin.core.errors import BandError, DiskFull, EmptyExtent, ParameterError, UnsupportedRaster
+from sr_plugin.core.errors import EmptyExtent, ParameterError, UnsupportedRaster
 from sr_plugin.core.grid import Grid, Window
 from sr_plugin.core.job import JobPlan
 from sr_plugin.core.locations import plugin_version
@@ -22,12 +20,16 @@ from sr_plugin.core.pixel_type import PIXEL_TYPES
 from sr_plugin.core.point_spread import consistency_reach
 from sr_plugin.core.radiometry import compose
 from sr_plugin.core.session import PRECISIONS, RunSettings
+from sr_plugin.pipeline.band_choice import carried_bands, choose_bands
+from sr_plugin.pipeline.estimate import Estimate, check_disk, estimate_run
+from sr_plugin.pipeline.match_check import check_match
 from sr_plugin.pipeline.memory import choose_tile
 from sr_plugin.pipeline.request import RunFeedback, SuperResolveRequest
 from sr_plugin.pipeline.scaling import ScalingChoice, choose_scaling
 from sr_plugin.raster.fill import FILL_DISTANCE, typical_values
 from sr_plugin.raster.output_path import check_output_path
 from sr_plugin.raster.polygon_mask import PolygonMask, mask_digest
+from sr_plugin.raster.sensor_models import refined_points, refined_polynomials
 from sr_plugin.raster.source import BandInfo, RasterSource
 from sr_plugin.raster.writer import OutputBand, OutputSpec
 
@@ -45,6 +47,7 @@ class PreparedRun:
         typical: per band the value that stands in for gaps far from any valid pixel.
         mask: polygons or None.
         scaling: a sentence that says how values are mapped to the model.
+        estimate: what it will cost.
     """
 
     plan: JobPlan
@@ -52,42 +55,7 @@ class PreparedRun:
     typical: Tuple[float, ...]
     mask: Optional[Tuple[bytes, ...]]
     scaling: str
-
-
-def choose_bands(
-    source: RasterSource, card: ModelCard, wanted: Sequence[int], feedback: RunFeedback
-) -> Tuple[int, ...]:
-    """Band numbers to feed in: those asked for, else those whose names fit, else the first ones.
-
-    Raises:
-        BandError: when there are too few, or their number does not fit the model.
-    """
-    needed = len(card.input_bands)
-    flexible = card.any_bands or card.per_band
-    if wanted:
-        if not flexible and len(wanted) != needed:
-            names = ", ".join(b.name for b in card.input_bands)
-            raise BandError(
-                f"The model '{card.name}' takes {needed} band(s) ({names}), but {len(wanted)} were chosen.",
-                "Choose that many bands, in this order.",
-            )
-        return tuple(wanted)
-    layer = source.layer_bands()
-    if flexible:
-        return tuple(b.number for b in layer)
-    if len(layer) < needed:
-        names = ", ".join(b.name for b in card.input_bands)
-        raise BandError(
-            f"The model '{card.name}' needs {needed} band(s) ({names}), but the raster has {len(layer)}.",
-            "Choose another model, or stack the bands into one raster first.",
-        )
-    matched = match_bands(card.input_bands, layer)
-    if matched is not None:
-        return matched
-    chosen = tuple(b.number for b in layer[:needed])
-    names = ", ".join(f"{b.name} = band {n}" for b, n in zip(card.input_bands, chosen))
-    feedback.warning(f"The raster's band names do not tell which band is which, so they are taken in order: {names}.")
-    return chosen
+    estimate: Estimate
 
 
 def _area(source: RasterSource, request: SuperResolveRequest) -> Window:
@@ -152,22 +120,33 @@ def _nodata(request: SuperResolveRequest, bands: Sequence[BandInfo], pixel_type:
     return _default_nodata(pixel_type) if gaps or declared else None
 
 
+def _reach(request: SuperResolveRequest, card: ModelCard, feedback: RunFeedback) -> int:
+    """Input pixels that a tile's margin must hold for the model alone."""
+    if card.reach is None:
+        feedback.warning("Every pixel of this model's result depends on the whole tile, so tile borders may show.")
+        return card.training_tile // 8
+    if request.exact or card.effective_reach is None or card.effective_reach >= card.reach:
+        return card.reach
+    feedback.message(
+        f"The model reaches {card.reach} pixels, but was measured to need {card.effective_reach} for less than one DN "
+        "of 10000; the exact mode uses the full reach."
+    )
+    return card.effective_reach
+
+
 def _margin(request: SuperResolveRequest, card: ModelCard, gaps: bool, feedback: RunFeedback) -> int:
+    reach = _reach(request, card, feedback)
     if request.margin is not None:
         if request.margin < 0:
             raise ParameterError("The margin cannot be negative.", "Leave it empty to use the reach of the model.")
-        if card.reach is None or request.margin < card.reach:
-            needed = "the whole tile" if card.reach is None else f"{card.reach} pixels"
-            feedback.warning(f"The margin of {request.margin} is below the model's reach ({needed}): borders may show.")
+        if request.margin < reach:
+            feedback.warning(
+                f"The margin of {request.margin} is below what the model needs ({reach}): borders may show."
+            )
         return request.margin
-    if card.reach is None:
-        feedback.warning("Every pixel of this model's result depends on the whole tile, so tile borders may show.")
-        margin = card.training_tile // 8
-    else:
-        margin = card.reach
     if request.consistency:
-        margin += consistency_reach(card.scale, card.psf)
-    return margin + (FILL_DISTANCE if gaps and card.family != "builtin" else 0)
+        reach += consistency_reach(card.scale, card.psf)
+    return reach + (FILL_DISTANCE if gaps and card.family != "builtin" else 0)
 
 
 def _tile(request: SuperResolveRequest, card: ModelCard, margin: int, bands: int) -> int:
@@ -178,12 +157,13 @@ def _tile(request: SuperResolveRequest, card: ModelCard, margin: int, bands: int
     return max(multiple, tile // multiple * multiple)
 
 
-def _output_bands(card: ModelCard, infos: Sequence[BandInfo]) -> List[OutputBand]:
-    count = card.output_count(len(infos))
-    if count == len(infos) and card.kind == SINGLE_IMAGE:
-        return [OutputBand.like(info) for info in infos]
+def _output_bands(card: ModelCard, infos: Sequence[BandInfo], fed: int) -> List[OutputBand]:
+    count = card.output_count(fed)
+    carried = [OutputBand.like(info) for info in infos[fed:]]
+    if count == fed and card.kind == SINGLE_IMAGE:
+        return [OutputBand.like(info) for info in infos[:fed]] + carried
     names = [b.name for b in card.output_bands] or [""] * count
-    return [OutputBand(description=name) for name in names]
+    return [OutputBand(description=name) for name in names] + carried
 
 
 def _provenance(request: SuperResolveRequest, card: ModelCard, scaling: ScalingChoice, plan: JobPlan) -> Dict[str, str]:
@@ -208,15 +188,6 @@ def _provenance(request: SuperResolveRequest, card: ModelCard, scaling: ScalingC
     }
 
 
-def _check_disk(output: OutputSpec) -> None:
-    free = shutil.disk_usage(os.path.dirname(os.path.abspath(output.path))).free
-    # Sensor data compress to about two thirds; half is the least worth starting with.
-    if free < output.raw_bytes // 2:
-        raise DiskFull(
-            f"The result needs up to {output.raw_bytes / 1e6:.0f} MB on disk, but only {free / 1e6:.0f} MB are free."
-        )
-
-
 def prepare_run(request: SuperResolveRequest, feedback: RunFeedback) -> PreparedRun:
     """Check a request and plan it.
 
@@ -233,17 +204,19 @@ def prepare_run(request: SuperResolveRequest, feedback: RunFeedback) -> Prepared
             f"The model '{card.name}' is of the kind {card.kind} and takes more than one raster.",
             "Choose a single-image model.",
         )
-    numbers = choose_bands(source, card, request.bands, feedback)
-    infos = source.bands(numbers)
-    if source.paletted(numbers) and card.hyperparameters.get("method") != "nearest":
+    fed = choose_bands(source, card, request.bands, feedback)
+    infos = source.bands(fed + carried_bands(source, fed, request.other_bands))
+    if source.paletted([i.number for i in infos]) and card.hyperparameters.get("method") != "nearest":
         raise UnsupportedRaster(
             "The raster holds class numbers with a colour table, which cannot be interpolated.",
             "Convert it to RGB first, or use nearest:K.",
         )
+    for sentence in check_match(card, source.grid, infos[: len(fed)]):
+        feedback.warning(sentence)
     area = _area(source, request)
     if request.mask is not None:
         area = _masked_area(area, source.grid, request.mask)
-    return _plan(request, source, card, infos, area, feedback)
+    return _plan(request, source, card, infos, len(fed), area, feedback)
 
 
 def _plan(
@@ -251,23 +224,25 @@ def _plan(
     source: RasterSource,
     card: ModelCard,
     infos: Sequence[BandInfo],
+    fed: int,
     area: Window,
     feedback: RunFeedback,
 ) -> PreparedRun:
     numbers = [info.number for info in infos]
     pixel_type = _output_type(request, infos)
-    gaps = source.may_have_gaps(numbers)
     marked_gaps = source.masked or any(i.pixel_type.startswith("float") for i in infos) or request.mask is not None
-    nodata = _nodata(request, infos, pixel_type, marked_gaps)
-    margin = _margin(request, card, gaps, feedback)
+    margin = _margin(request, card, source.may_have_gaps(numbers), feedback)
     sample = source.read_reduced(numbers, source.grid.window)
     valid = np.ones(sample.data.shape, bool) if sample.valid is None else sample.valid
-    scaling = choose_scaling(request.normalisation, card.value_range, infos, lambda: (sample.data, valid))
+    scaling = choose_scaling(
+        request.normalisation, card.value_range, infos[:fed], lambda: (sample.data[:fed], valid[:fed])
+    )
     settings = RunSettings(
-        radiometry=compose(scaling.bands, card.value_range, card.output_count(len(infos))),
+        radiometry=compose(scaling.bands, card.value_range, card.output_count(fed)),
         output_type=pixel_type,
         device=request.device,
         precision=request.precision,
+        fed_bands=fed if fed < len(infos) else 0,
         consistency=request.consistency,
     )
     plan = JobPlan(
@@ -278,21 +253,40 @@ def _plan(
         settings=settings,
         tile=_tile(request, card, margin, len(infos)),
         margin=margin,
-        nodata=nodata,
+        nodata=_nodata(request, infos, pixel_type, marked_gaps),
         mask=mask_digest(request.mask) if request.mask is not None else "",
     )
-    grid = plan.output_grid
+    output = _output(request, source, plan, _output_bands(card, infos, fed), scaling)
+    estimate = estimate_run(plan, output)
+    check_disk(estimate, output.path)
+    typical = typical_values(sample.data, valid)
+    return PreparedRun(plan, output, typical, request.mask, scaling.description, estimate)
+
+
+def _output(
+    request: SuperResolveRequest,
+    source: RasterSource,
+    plan: JobPlan,
+    bands: Sequence[OutputBand],
+    scaling: ScalingChoice,
+) -> OutputSpec:
+    grid, scale = plan.output_grid, plan.card.scale
     if max(grid.width, grid.height) > _LARGEST_SIDE:
         raise ParameterError("The result would have more pixels along one side than a GeoTIFF can hold.")
-    output = OutputSpec(
+    points, points_wkt = source.control_points
+    return OutputSpec(
         path=request.output,
         grid=grid,
-        bands=_output_bands(card, infos),
-        pixel_type=pixel_type,
-        nodata=nodata,
-        metadata=_provenance(request, card, scaling, plan),
+        bands=bands,
+        pixel_type=plan.settings.output_type,
+        nodata=plan.nodata,
+        metadata=_provenance(request, plan.card, scaling, plan),
         create_options=request.create_options,
-        tile=plan.tile * card.scale,
+        tile=plan.tile * scale,
+        georeferenced=source.georeferenced,
+        gcps=refined_points(points, plan.area, scale),
+        gcp_wkt=points_wkt,
+        rpc=refined_polynomials(source.rational_polynomials, plan.area, scale),
+        cog=request.cog,
+        smooth=plan.card.hyperparameters.get("method") != "nearest",
     )
-    _check_disk(output)
-    return PreparedRun(plan, output, typical_values(sample.data, valid), request.mask, scaling.description)

@@ -27,6 +27,10 @@ class SuperResolveRequest:
         margin: pixels read around a tile, None for the reach of the model.
         normalisation: ``auto``, ``none``, ``divide:K``, ``window:LOW,HIGH`` or ``percentile:LOW,HIGH``.
         nodata: nodata value of the result, None for that of the input.
+        other_bands: ``drop`` leaves out the bands that the model does not take, ``enlarge`` carries them through by
+            interpolation, behind the others.
+        exact: read margins as wide as the formal reach of the model even where a narrower one was measured to do.
+        cog: store the result as a cloud-optimised GeoTIFF, which needs room for a second copy meanwhile.
         keep_partial: keep what is done when the run is cancelled.
         create_options: GDAL creation options (``KEY=VALUE``) that replace the defaults of the same key.
         worker_python: Python for the worker, empty to find one.
@@ -46,6 +50,9 @@ class SuperResolveRequest:
     margin: Optional[int] = None
     normalisation: str = "auto"
     nodata: Optional[float] = None
+    other_bands: str = "drop"
+    exact: bool = False
+    cog: bool = False
     keep_partial: bool = False
     create_options: Tuple[str, ...] = ()
     worker_python: str = ""
@@ -94,6 +101,7 @@ class SuperResolveResult:
         model_sha256: digest of its weights.
         scale: scale factor.
         width, height, bands: size of the result.
+        source_bands: numbers of the input bands that went in, in the order of the result.
         tiles: tiles computed (those outside a mask are skipped).
         backend: what computed.
         device, device_name: on which device.
@@ -110,6 +118,7 @@ class SuperResolveResult:
     width: int
     height: int
     bands: int
+    source_bands: Tuple[int, ...]
     tiles: int
     backend: str
     device: str

@@ -8,6 +8,7 @@ from typing import Callable, Optional
 from sr_plugin.core.card import ModelCard
 from sr_plugin.core.errors import Cancelled
 from sr_plugin.core.session import LoadedModel, ModelSession
+from sr_plugin.pipeline.estimate import remember_speed
 from sr_plugin.pipeline.output_lock import OutputLock
 from sr_plugin.pipeline.prepare import PreparedRun, prepare_run
 from sr_plugin.pipeline.request import RunFeedback, SilentFeedback, SuperResolveRequest, SuperResolveResult
@@ -37,17 +38,28 @@ def worker_factory(preferred_python: str = "") -> SessionFactory:
     return open_session
 
 
+def _cost(run: PreparedRun) -> str:
+    grid, estimate = run.plan.output_grid, run.estimate
+    text = f"Result: {grid.width} x {grid.height} x {run.plan.output_bands}, "
+    text += f"at most {estimate.disk_bytes / 1e6:.1f} MB on disk with overviews"
+    if estimate.temporary_bytes:
+        text += f" and as much again while the cloud-optimised copy is made ({estimate.temporary_bytes / 1e6:.1f} MB)"
+    if estimate.seconds is not None:
+        text += f"; about {max(1, round(estimate.seconds))} s by earlier runs on this machine"
+    return text
+
+
 def _announce(run: PreparedRun, loaded: LoadedModel, feedback: RunFeedback) -> None:
-    plan, grid, card = run.plan, run.plan.output_grid, run.plan.card
-    feedback.message(f"Model: {card.title} ({card.name}), x{card.scale}, SHA-256 {card.sha256[:12]}")
+    plan, card = run.plan, run.plan.card
+    digest = f", SHA-256 {card.sha256[:12]}" if card.weights else ""
+    feedback.message(f"Model: {card.title} ({card.name}), x{card.scale}{digest}")
     feedback.message(f"Device: {loaded.device_name} ({loaded.device}), {loaded.precision}, {loaded.backend}")
     feedback.message(f"Values: {run.scaling}; result as {plan.settings.output_type}")
     feedback.message(
         f"Tiles: {len(plan.tiles)} of {plan.tile} x {plan.tile} pixels with a margin of {plan.margin} "
         f"(the model reaches {'over the whole tile' if card.reach is None else card.reach})"
     )
-    megabytes = run.output.raw_bytes / 1e6
-    feedback.message(f"Result: {grid.width} x {grid.height} x {plan.output_bands}, up to {megabytes:.1f} MB on disk")
+    feedback.message(_cost(run))
     if card.generative:
         feedback.warning("This model was trained to look plausible: it may invent detail that is not in the scene.")
     for note in loaded.notes:
@@ -95,6 +107,9 @@ def superresolve(
         loaded = session.load(run.plan.card, run.plan.settings)
         _announce(run, loaded, feedback)
         statistics = _run_tiles(run, session, feedback, request.keep_partial)
+    seconds = time.monotonic() - started
+    if not statistics.resumed:
+        remember_speed(run.plan, seconds)
     grid = run.plan.output_grid
     return SuperResolveResult(
         output=request.output,
@@ -104,11 +119,12 @@ def superresolve(
         width=grid.width,
         height=grid.height,
         bands=run.plan.output_bands,
+        source_bands=run.plan.source.bands,
         tiles=statistics.tiles,
         backend=loaded.backend,
         device=loaded.device,
         device_name=loaded.device_name,
         precision=loaded.precision,
-        seconds=time.monotonic() - started,
+        seconds=seconds,
         consistency_rmse=statistics.consistency_rmse,
     )

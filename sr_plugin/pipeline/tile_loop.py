@@ -36,6 +36,7 @@ class LoopStatistics:
     """What the loop counted."""
 
     tiles: int = 0
+    resumed: bool = False
     model_seconds: float = 0.0
     squares: float = 0.0
     samples: float = 0.0
@@ -76,7 +77,7 @@ class TileLoop:
         self._writer = TileWriter(run, output)
         self._in_flight: Deque[Tuple[ReadTile, Future[TileResult]]] = deque()
         self._side = run.plan.tile
-        self._statistics = LoopStatistics()
+        self._statistics = LoopStatistics(resumed=bool(output.done))
         for entry in output.done.values():
             self._statistics.add(entry.statistics)
         self._before = len(output.done)

@@ -221,6 +221,18 @@ class RasterSource:
         infos = self.bands(numbers)
         return self.masked or any(i.nodata is not None or i.pixel_type.startswith("float") for i in infos)
 
+    @property
+    def control_points(self) -> tuple[tuple[tuple[float, float, float, float, float], ...], str]:
+        """Ground control points ``(x, y, z, column, row)`` and their CRS as WKT; empty where there are none."""
+        points = self.dataset.GetGCPs() or ()
+        wkt = self.dataset.GetGCPProjection() or ""
+        return tuple((p.GCPX, p.GCPY, p.GCPZ, p.GCPPixel, p.GCPLine) for p in points), wkt
+
+    @property
+    def rational_polynomials(self) -> Dict[str, str]:
+        """GDAL's RPC metadata; empty where there are none."""
+        return dict(self.dataset.GetMetadata("RPC") or {})
+
     def identity(self, numbers: Sequence[int]) -> SourceIdentity:
         """Which raster this is, and how to notice that it changed."""
         return _identity(self.name, numbers)

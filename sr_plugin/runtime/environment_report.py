@@ -7,10 +7,9 @@ import sys
 from typing import Any, Dict, List, Mapping, Optional
 
 from sr_plugin.core.errors import RuntimeMissing
-from sr_plugin.core.locations import plugin_version, user_data_folder
+from sr_plugin.core.locations import plugin_version, user_cache_folder, user_data_folder
 from sr_plugin.runtime.find_python import candidate_pythons, find_worker_python
 from sr_plugin.runtime.probe import PACKAGE_FOR, probe_python
-from sr_plugin.runtime.probe_cache import cache_folder
 
 _ORIGINS = {"chosen": "your choice", "own": "the plugin's own environment", "search": "found on this computer"}
 
@@ -38,7 +37,7 @@ def environment_report(preferred: Optional[str] = None, refresh: bool = True) ->
         "system": platform.platform(),
         "running": {"python": platform.python_version(), "executable": sys.executable},
         "data_folder": user_data_folder(),
-        "cache_folder": cache_folder(),
+        "cache_folder": user_cache_folder(),
         "pythons": pythons,
         "used_for": {needs: _found_for(needs, preferred) for needs in PACKAGE_FOR},
     }

@@ -5,26 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 import time
 from typing import Any, Dict, List, Mapping, Optional, Sequence
+
+from sr_plugin.core.locations import user_cache_folder
 
 #: Seconds after which a Python is looked at again even if it looks unchanged: drivers and devices come and go.
 _MAX_AGE = 3 * 24 * 3600
 _FORMAT = 1
-
-
-def cache_folder() -> str:
-    """The user's cache folder of the plugin, or the one that ``SR_PLUGIN_CACHE`` names. It need not exist yet."""
-    override = os.environ.get("SR_PLUGIN_CACHE")
-    if override:
-        return override
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or os.path.expanduser("~\\AppData\\Local")
-        return os.path.join(base, "sr_plugin", "cache")
-    if sys.platform == "darwin":
-        return os.path.expanduser("~/Library/Caches/sr_plugin")
-    return os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "sr_plugin")
 
 
 def _stamp(path: str) -> Optional[List[int]]:
@@ -44,7 +32,7 @@ def _stamps(interpreter: str, folders: Sequence[str]) -> Dict[str, Optional[List
 def _entry_path(interpreter: str, folder: Optional[str]) -> str:
     # The path is not resolved: the python of a virtual environment is a link to one that has other packages.
     name = hashlib.sha256(os.path.abspath(interpreter).encode("utf-8", "surrogateescape")).hexdigest()[:32]
-    return os.path.join(folder or cache_folder(), "python-probes", f"{name}.json")
+    return os.path.join(folder or user_cache_folder(), "python-probes", f"{name}.json")
 
 
 def recall(interpreter: str, folder: Optional[str] = None) -> Optional[Dict[str, Any]]:
@@ -52,7 +40,7 @@ def recall(interpreter: str, folder: Optional[str] = None) -> Optional[Dict[str,
 
     Args:
         interpreter: path of the interpreter.
-        folder: cache folder, by default :func:`cache_folder`.
+        folder: cache folder, by default :func:`~sr_plugin.core.locations.user_cache_folder`.
     """
     try:
         with open(_entry_path(interpreter, folder), encoding="utf-8") as file:
@@ -73,7 +61,7 @@ def remember(interpreter: str, answer: Mapping[str, Any], folders: Sequence[str]
         interpreter: path of the interpreter.
         answer: JSON-serialisable.
         folders: its package folders; a change in one of them makes the entry void.
-        folder: cache folder, by default :func:`cache_folder`.
+        folder: cache folder, by default :func:`~sr_plugin.core.locations.user_cache_folder`.
     """
     path = _entry_path(interpreter, folder)
     entry = {"format": _FORMAT, "time": time.time(), "stamps": _stamps(interpreter, folders), "answer": dict(answer)}

@@ -36,7 +36,7 @@ class WorkerSession(ModelSession):
 
     def __init__(self, python: str) -> None:
         self._lock = threading.Lock()
-        self._pending: Dict[int, "Future[Frame]"] = {}
+        self._pending: Dict[int, Future[Frame]] = {}
         self._next = 0
         self._broken: Optional[SuperResolutionError] = None
         self._killed = False
@@ -139,8 +139,8 @@ class WorkerSession(ModelSession):
         last = next((line for line in reversed(self._last_words) if line.strip()), "")
         return WorkerDied(f"The worker process {how}" + (f"; its last words were: {last[:300]}" if last else "") + ".")
 
-    def _send(self, header: Mapping[str, Any], arrays: Sequence[NamedArray] = ()) -> "Future[Frame]":
-        future: "Future[Frame]" = Future()
+    def _send(self, header: Mapping[str, Any], arrays: Sequence[NamedArray] = ()) -> Future[Frame]:
+        future: Future[Frame] = Future()
         with self._lock:
             if self._broken is not None:
                 raise self._broken
@@ -172,12 +172,12 @@ class WorkerSession(ModelSession):
         fields = ("backend", "device", "device_name", "precision")
         return LoadedModel(*(str(answer[name]) for name in fields), notes=tuple(answer.get("notes", ())))
 
-    def submit(self, arrays: Sequence[NamedArray], task: TileTask) -> "Future[TileResult]":
+    def submit(self, arrays: Sequence[NamedArray], task: TileTask) -> Future[TileResult]:
         """See :class:`ModelSession`."""
-        outer: "Future[TileResult]" = Future()
+        outer: Future[TileResult] = Future()
         inner = self._send({"type": "infer", "task": task.to_wire()}, arrays)
 
-        def pass_on(done: "Future[Frame]") -> None:
+        def pass_on(done: Future[Frame]) -> None:
             error = done.exception()
             if error is not None:
                 outer.set_exception(error)

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from sr_plugin.core.locations import user_cache_folder
 from sr_plugin.runtime import probe as probe_module
 from sr_plugin.runtime import probe_cache
 from sr_plugin.runtime.probe import PythonProbe, is_python_name, probe_python
@@ -231,7 +232,7 @@ def test_a_cache_that_cannot_be_written_is_no_error(stand_in, tmp_path):
 
 def test_the_cache_folder_can_be_redirected(monkeypatch, tmp_path):
     monkeypatch.setenv("SR_PLUGIN_CACHE", str(tmp_path))
-    assert probe_cache.cache_folder() == str(tmp_path)
+    assert user_cache_folder() == str(tmp_path)
 
 
 def test_a_broken_package_in_a_real_python_is_told(tmp_path, cache, monkeypatch):

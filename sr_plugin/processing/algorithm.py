@@ -1,0 +1,66 @@
+"""What all algorithms of the plugin share."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Optional
+
+from qgis.core import QgsProcessingAlgorithm, QgsProcessingContext, QgsProcessingException, QgsProcessingFeedback
+from qgis.PyQt.QtGui import QIcon
+
+from sr_plugin.core.errors import SuperResolutionError
+from sr_plugin.processing.provider import plugin_icon
+from sr_plugin.processing.translation import tr
+
+
+class Algorithm(QgsProcessingAlgorithm):
+    """Base class: subclasses write :meth:`prepare` and :meth:`run_algorithm` and raise the plugin's own errors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._problem: Optional[SuperResolutionError] = None
+
+    def createInstance(self) -> Algorithm:  # noqa: N802 - QGIS API
+        """A fresh instance: Processing never runs the registered one."""
+        return type(self)()
+
+    def group(self) -> str:
+        """Group in the toolbox."""
+        return tr("Super-resolution")
+
+    def groupId(self) -> str:  # noqa: N802 - QGIS API
+        """Stable name of the group."""
+        return "superresolution"
+
+    def icon(self) -> QIcon:
+        """The plugin's icon."""
+        return plugin_icon()
+
+    def prepare(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> None:
+        """Read what only the main thread may touch: layers and their looks."""
+
+    def run_algorithm(
+        self, parameters: Dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> Dict[str, Any]:
+        """Do the work in a background thread and return the outputs."""
+        raise NotImplementedError
+
+    def prepareAlgorithm(  # noqa: N802 - QGIS API
+        self, parameters: Dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> bool:
+        """Call :meth:`prepare`; its errors wait for the run, because scripts never get to see those raised here."""
+        try:
+            self.prepare(parameters, context)
+        except SuperResolutionError as error:
+            self._problem = error
+        return True
+
+    def processAlgorithm(  # noqa: N802 - QGIS API
+        self, parameters: Dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> Dict[str, Any]:
+        """Call :meth:`run_algorithm` and show its errors as one sentence with a hint."""
+        try:
+            if self._problem is not None:
+                raise self._problem
+            return self.run_algorithm(parameters, context, feedback)
+        except SuperResolutionError as error:
+            raise QgsProcessingException(str(error)) from error

@@ -1,0 +1,36 @@
+"""QGIS enumerations that changed their home: one name each that works from QGIS 3.22 to QGIS 4.
+
+Newer versions moved these enumerations into the class ``Qgis`` and renamed their members.
+"""
+
+from __future__ import annotations
+
+from qgis.core import (
+    Qgis,
+    QgsProcessing,
+    QgsProcessingFeatureSource,
+    QgsProcessingParameterDefinition,
+    QgsProcessingParameterNumber,
+)
+
+if hasattr(Qgis, "ProcessingParameterFlag"):
+    ADVANCED = Qgis.ProcessingParameterFlag.Advanced
+else:
+    ADVANCED = QgsProcessingParameterDefinition.Flag.FlagAdvanced
+
+if hasattr(Qgis, "ProcessingNumberParameterType"):
+    INTEGER = Qgis.ProcessingNumberParameterType.Integer
+    DOUBLE = Qgis.ProcessingNumberParameterType.Double
+else:
+    INTEGER = QgsProcessingParameterNumber.Type.Integer
+    DOUBLE = QgsProcessingParameterNumber.Type.Double
+
+if hasattr(Qgis, "ProcessingSourceType"):
+    POLYGONS = Qgis.ProcessingSourceType.VectorPolygon
+else:
+    POLYGONS = QgsProcessing.SourceType.TypeVectorPolygon
+
+if hasattr(Qgis, "ProcessingFeatureSourceFlag"):
+    SKIP_VALIDITY_CHECKS = Qgis.ProcessingFeatureSourceFlag.SkipGeometryValidityChecks
+else:
+    SKIP_VALIDITY_CHECKS = QgsProcessingFeatureSource.Flag.FlagSkipGeometryValidityChecks

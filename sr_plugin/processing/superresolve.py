@@ -1,0 +1,247 @@
+"""Algorithm ``superres:superresolve``: from the parameters of Processing to one run of the pipeline."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import Any, Dict, Optional, Tuple
+
+from qgis.core import (
+    QgsCoordinateReferenceSystem,
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProcessingOutputLayerDefinition,
+    QgsRasterLayer,
+)
+
+from sr_plugin.core.errors import EmptyExtent, ParameterError, SourceNotFound
+from sr_plugin.pipeline.request import SuperResolveRequest, SuperResolveResult
+from sr_plugin.processing import superresolve_parameters as definitions
+from sr_plugin.processing.algorithm import Algorithm
+from sr_plugin.processing.feedback import ProcessingFeedback
+from sr_plugin.processing.layer_source import gdal_dataset_name, layer_of_dataset, why_not_readable
+from sr_plugin.processing.mask_source import mask_polygons
+from sr_plugin.processing.result_style import SourceLook, look_for_result, look_of
+from sr_plugin.processing.runtime_check import can_run_models
+from sr_plugin.processing.translation import tr
+
+_EXTENSIONS = (".tif", ".tiff")
+
+
+class SuperResolveAlgorithm(Algorithm):
+    """Makes a raster K times as fine with a super-resolution model."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._dataset = ""
+        self._layer_name = ""
+        self._look = ""
+        self._crs = QgsCoordinateReferenceSystem()
+
+    def name(self) -> str:
+        """Stable id."""
+        return "superresolve"
+
+    def displayName(self) -> str:  # noqa: N802 - QGIS API
+        """Title in the toolbox."""
+        return tr("Super-resolve raster")
+
+    def tags(self) -> list:
+        """Words that people search for."""
+        return tr("super-resolution,upscale,sharpen,enhance,sentinel-2,landsat,deep learning,sr,resolution").split(",")
+
+    def shortDescription(self) -> str:  # noqa: N802 - QGIS API
+        """One line for lists and tooltips."""
+        return tr("Makes a raster finer with a model that estimates the missing detail.")
+
+    def shortHelpString(self) -> str:  # noqa: N802 - QGIS API
+        """The text beside the dialog."""
+        paragraphs = (
+            tr("Makes a raster finer by a whole factor (x2, x4) with a super-resolution model."),
+            tr(
+                "Values stay in the units of the input. Position, CRS, nodata and band names are kept, and each "
+                "pixel of the input becomes exactly K x K pixels of the result."
+            ),
+            tr(
+                "<b>A model estimates detail; it does not measure it.</b> Do not read from the result what the sensor "
+                "could not see. The interpolations bicubic:K and nearest:K add nothing and serve as a yardstick."
+            ),
+            tr(
+                "The shipped models s2-rgbn-x2 and s2-rgbn-x4 expect the Sentinel-2 bands B04, B03, B02, B08 "
+                "(red, green, blue, near infrared) as reflectance. x2 is the more trustworthy one."
+            ),
+        )
+        return "".join(f"<p>{paragraph}</p>" for paragraph in paragraphs)
+
+    def initAlgorithm(self, configuration: Optional[Dict[str, Any]] = None) -> None:  # noqa: N802 - QGIS API
+        """Declare parameters and outputs."""
+        parameters = definitions.input_parameters() + definitions.run_parameters() + definitions.advanced_parameters()
+        for parameter in parameters + [definitions.output_parameter()]:
+            self.addParameter(parameter)
+        for output in definitions.number_and_text_outputs():
+            self.addOutput(output)
+
+    def canExecute(self) -> Tuple[bool, str]:  # noqa: N802 - QGIS API
+        """Whether a Python to run models is there, and what to do when not."""
+        return can_run_models()
+
+    def checkParameterValues(  # noqa: N802 - QGIS API
+        self, parameters: Dict[str, Any], context: QgsProcessingContext
+    ) -> Tuple[bool, str]:
+        """Refuse what can be seen to be wrong before the run starts."""
+        layer = self._input_layer(parameters, context)
+        if layer is not None:
+            # As a layer, so that Processing does not refuse dataset names that are no file names.
+            parameters = {**parameters, "INPUT": layer}
+        problem = (
+            self._input_problem(parameters)
+            or self._output_problem(parameters.get("OUTPUT"), context)
+            or self._option_problem(parameters, context)
+        )
+        return (False, problem) if problem else super().checkParameterValues(parameters, context)
+
+    def prepare(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> None:
+        """Note dataset name, CRS and look of the input while the main thread holds its layer still."""
+        layer = self._input_layer(parameters, context)
+        if layer is None:
+            raise SourceNotFound(tr("The input raster is missing or cannot be opened."))
+        self._dataset = gdal_dataset_name(layer)
+        self._layer_name = layer.name()
+        self._crs = layer.crs()
+        if _is_in_project(layer, context):
+            self._look = look_of(layer)
+
+    def run_algorithm(
+        self, parameters: Dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> Dict[str, Any]:
+        """Run the pipeline and hand its figures to Processing."""
+        # Imported here: the pipeline is needed by a run only, and loading the plugin must stay fast.
+        from sr_plugin.pipeline.superresolve import superresolve
+
+        request = self._request(parameters, context)
+        result = superresolve(request, ProcessingFeedback(feedback))
+        self._prepare_loading(request, result, context)
+        return {
+            "OUTPUT": result.output,
+            "SCALE": result.scale,
+            "DEVICE": result.device,
+            "PRECISION": result.precision,
+            "SECONDS": round(result.seconds, 2),
+            "CONSISTENCY_RMSE": result.consistency_rmse,
+        }
+
+    def _request(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> SuperResolveRequest:
+        margin = self._optional_number(parameters, "MARGIN", context)
+        output_type = self.parameterAsEnumString(parameters, "OUTPUT_TYPE", context)
+        return SuperResolveRequest(
+            input=self._dataset,
+            output=self.parameterAsOutputLayer(parameters, "OUTPUT", context),
+            model=self.parameterAsString(parameters, "MODEL", context).strip(),
+            bands=tuple(self.parameterAsInts(parameters, "BANDS", context)),
+            extent=self._extent(parameters, context),
+            mask=self._mask(parameters, context),
+            device=self.parameterAsString(parameters, "DEVICE", context).strip() or "auto",
+            precision=self.parameterAsEnumString(parameters, "PRECISION", context),
+            output_type="" if output_type == definitions.SAME_TYPE else output_type,
+            consistency=self.parameterAsBoolean(parameters, "CONSISTENCY", context),
+            tile=self.parameterAsInt(parameters, "TILE_SIZE", context),
+            margin=None if margin is None else int(margin),
+            normalisation=self.parameterAsString(parameters, "NORMALISATION", context).strip() or "auto",
+            nodata=self._optional_number(parameters, "NODATA", context),
+            other_bands=self.parameterAsEnumString(parameters, "OTHER_BANDS", context),
+            exact=self.parameterAsBoolean(parameters, "EXACT", context),
+            cog=self.parameterAsBoolean(parameters, "COG", context),
+            keep_partial=self.parameterAsBoolean(parameters, "KEEP_PARTIAL", context),
+            create_options=self._create_options(parameters, context),
+        )
+
+    def _optional_number(
+        self, parameters: Dict[str, Any], name: str, context: QgsProcessingContext
+    ) -> Optional[float]:
+        # Read as text first: as a number, an empty value could not be told from 0.
+        if not self.parameterAsString(parameters, name, context).strip():
+            return None
+        return self.parameterAsDouble(parameters, name, context)
+
+    def _create_options(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> Tuple[str, ...]:
+        text = self.parameterAsString(parameters, "CREATE_OPTIONS", context)
+        return tuple(option.strip() for option in text.split("|") if option.strip())
+
+    def _extent(
+        self, parameters: Dict[str, Any], context: QgsProcessingContext
+    ) -> Optional[Tuple[float, float, float, float]]:
+        """The extent in the CRS of the raster; None where none was given."""
+        if parameters.get("EXTENT") in (None, ""):
+            return None
+        area = self.parameterAsExtent(parameters, "EXTENT", context, self._crs)
+        sides = (area.xMinimum(), area.yMinimum(), area.xMaximum(), area.yMaximum())
+        if not all(math.isfinite(side) for side in sides):
+            raise ParameterError(
+                tr("The extent cannot be brought into the CRS of the raster."), tr("Choose an extent near the raster.")
+            )
+        if area.isEmpty():
+            raise EmptyExtent(tr("The extent is empty."))
+        return sides
+
+    def _mask(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> Optional[Tuple[bytes, ...]]:
+        if parameters.get("MASK") in (None, ""):
+            return None
+        source = self.parameterAsSource(parameters, "MASK", context)
+        if source is None:
+            raise ParameterError(tr("The mask layer cannot be opened."), tr("Choose a polygon layer."))
+        return mask_polygons(source, self._crs, context)
+
+    def _input_layer(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> Optional[QgsRasterLayer]:
+        """The input as a layer: one of the project, a file, or any other GDAL dataset name. None where it fails."""
+        layer = self.parameterAsRasterLayer(parameters, "INPUT", context)
+        if layer is not None and layer.isValid():
+            return layer
+        text = self.parameterAsString(parameters, "INPUT", context).strip()
+        return layer_of_dataset(text) if text else None
+
+    def _input_problem(self, parameters: Dict[str, Any]) -> str:
+        """What is wrong with an input given as text; Processing itself would only say that it was not found."""
+        text = parameters.get("INPUT")
+        return why_not_readable(text) if isinstance(text, str) else ""
+
+    def _option_problem(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> str:
+        if not self.parameterAsString(parameters, "MODEL", context).strip():
+            return tr("No model is chosen.")
+        for option in self._create_options(parameters, context):
+            if "=" not in option[1:]:
+                return tr("'{}' is no GeoTIFF creation option. Write KEY=VALUE, with | between options.").format(option)
+        return ""
+
+    def _output_problem(self, value: Any, context: QgsProcessingContext) -> str:
+        """What is wrong with the name of the output; empty where nothing is."""
+        if isinstance(value, QgsProcessingOutputLayerDefinition):
+            value = value.sink.valueAsString(context.expressionContext())[0]
+        extension = os.path.splitext(value)[1].lower() if isinstance(value, str) else ""
+        if not extension or extension in _EXTENSIONS:
+            return ""
+        return tr("The result is always a GeoTIFF: its name must end in .tif, not in {}.").format(extension)
+
+    def _prepare_loading(
+        self, request: SuperResolveRequest, result: SuperResolveResult, context: QgsProcessingContext
+    ) -> None:
+        """Name and look of the result where it will be loaded into a project."""
+        if not context.willLoadLayerOnCompletion(result.output):
+            return
+        details = context.layerToLoadOnCompletionDetails(result.output)
+        if self._layer_name and details.name == self.parameterDefinition("OUTPUT").description():
+            # Several results with one and the same name could not be told apart in the layer tree.
+            details.name = f"{self._layer_name} x{result.scale}"
+        look = look_for_result(self._look, _bands_one_for_one(result)) if self._look else None
+        if look is not None:
+            details.setPostProcessor(SourceLook(look))
+
+
+def _bands_one_for_one(result: SuperResolveResult) -> Tuple[int, ...]:
+    """Source band of each band of the result; empty where they are others, as in a translation."""
+    return result.source_bands if len(result.source_bands) == result.bands else ()
+
+
+def _is_in_project(layer: QgsRasterLayer, context: QgsProcessingContext) -> bool:
+    """True for a layer that someone looks at; one opened from a file has no look worth keeping."""
+    project = context.project()
+    return project is not None and project.mapLayer(layer.id()) is not None

@@ -1,0 +1,194 @@
+"""Parameters and outputs of ``superres:superresolve``: names, texts, help, defaults."""
+
+from __future__ import annotations
+
+from typing import List, Optional, Sequence
+
+from qgis.core import (
+    QgsProcessingOutputDefinition,
+    QgsProcessingOutputNumber,
+    QgsProcessingOutputString,
+    QgsProcessingParameterBand,
+    QgsProcessingParameterBoolean,
+    QgsProcessingParameterDefinition,
+    QgsProcessingParameterEnum,
+    QgsProcessingParameterExtent,
+    QgsProcessingParameterFeatureSource,
+    QgsProcessingParameterNumber,
+    QgsProcessingParameterRasterDestination,
+    QgsProcessingParameterRasterLayer,
+    QgsProcessingParameterString,
+)
+
+from sr_plugin.processing.qgis_enums import ADVANCED, DOUBLE, INTEGER, POLYGONS
+from sr_plugin.processing.translation import tr
+
+DEFAULT_MODEL = "s2-rgbn-x2"
+SAME_TYPE = "same"
+PRECISIONS = ("auto", "float32", "reduced")
+OTHER_BANDS = ("drop", "enlarge")
+OUTPUT_TYPES = (SAME_TYPE, "uint8", "uint16", "int16", "uint32", "int32", "float32", "float64")
+_DEVICES = ("auto", "cpu", "cuda", "mps")
+_NORMALISATIONS = ("auto", "none", "divide:10000", "percentile:2,98")
+
+# Named by text, because Processing imports the widget only where there is a dialog.
+_CHOICE_WIDGET = "sr_plugin.gui.choice_wrapper.ChoiceWrapper"
+_MODEL_WIDGET = "sr_plugin.gui.model_chooser.ModelChooserWrapper"
+
+
+def _choice(name: str, text: str, default: str, choices: Sequence[str]) -> QgsProcessingParameterString:
+    """A string with usual values to pick from, which may also be typed."""
+    parameter = QgsProcessingParameterString(name, text, default)
+    parameter.setMetadata({"widget_wrapper": {"class": _CHOICE_WIDGET, "choices": list(choices)}})
+    return parameter
+
+
+def _enumeration(name: str, text: str, choices: Sequence[str]) -> QgsProcessingParameterEnum:
+    """One of a fixed list of words; the word itself is the value, the first one the default."""
+    return QgsProcessingParameterEnum(name, text, list(choices), False, choices[0], False, True)
+
+
+def _with_help(parameter: QgsProcessingParameterDefinition, text: str) -> QgsProcessingParameterDefinition:
+    parameter.setHelp(text)
+    return parameter
+
+
+def _advanced(parameter: QgsProcessingParameterDefinition, text: str) -> QgsProcessingParameterDefinition:
+    parameter.setFlags(parameter.flags() | ADVANCED)
+    return _with_help(parameter, text)
+
+
+def _number(name: str, text: str, kind: object, default: Optional[float], minimum: Optional[float] = None):
+    """A number; optional where it has no default."""
+    parameter = QgsProcessingParameterNumber(name, text, kind, default, default is None)
+    if minimum is not None:
+        parameter.setMinimum(minimum)
+    return parameter
+
+
+def input_parameters() -> List[QgsProcessingParameterDefinition]:
+    """What is super-resolved, and with which model."""
+    model = QgsProcessingParameterString("MODEL", tr("Model"), DEFAULT_MODEL)
+    model.setMetadata({"widget_wrapper": {"class": _MODEL_WIDGET}})
+    return [
+        _with_help(
+            QgsProcessingParameterRasterLayer("INPUT", tr("Input raster")),
+            tr("The raster to super-resolve: a raster layer, a file, or any GDAL dataset name."),
+        ),
+        _with_help(
+            QgsProcessingParameterBand("BANDS", tr("Bands"), None, "INPUT", True, True),
+            tr(
+                "Bands in the order that the model expects. Left empty, they are found by their names, "
+                "else the first ones are taken. The result holds the bands in this order."
+            ),
+        ),
+        _with_help(
+            model,
+            tr(
+                "A shipped or installed model, an interpolation such as bicubic:4 or nearest:2 for any bands, "
+                "or the path of a model file."
+            ),
+        ),
+        _with_help(
+            QgsProcessingParameterExtent("EXTENT", tr("Extent"), None, True),
+            tr("Only this part of the raster is super-resolved. It may be given in any CRS."),
+        ),
+        _with_help(
+            QgsProcessingParameterFeatureSource("MASK", tr("Mask polygons"), [POLYGONS], None, True),
+            tr("Pixels outside these polygons become nodata, and tiles outside are not computed at all."),
+        ),
+    ]
+
+
+def run_parameters() -> List[QgsProcessingParameterDefinition]:
+    """How it is computed."""
+    return [
+        _with_help(
+            _choice("DEVICE", tr("Device"), "auto", _DEVICES),
+            tr("What computes: auto (the fastest one at hand), cpu, cuda, cuda:1 for the second GPU, or mps (Apple)."),
+        ),
+        _with_help(
+            _enumeration("PRECISION", tr("Precision"), PRECISIONS),
+            tr(
+                "float32 is exact, and what auto takes. reduced computes in 16 bits on devices that gain from it: "
+                "faster, but values may differ by a few digital numbers."
+            ),
+        ),
+        _with_help(
+            _enumeration("OUTPUT_TYPE", tr("Output type (same: as input)"), OUTPUT_TYPES),
+            tr("Pixel type of the result. Values are never rescaled; they are rounded and limited, never wrapped."),
+        ),
+        _with_help(
+            QgsProcessingParameterBoolean("CONSISTENCY", tr("Keep the result consistent with the input"), False),
+            tr("Corrects the result so that, brought back to the resolution of the input, it equals the input."),
+        ),
+    ]
+
+
+def advanced_parameters() -> List[QgsProcessingParameterDefinition]:
+    """What hardly anybody needs to touch."""
+    return [
+        _advanced(
+            _number("TILE_SIZE", tr("Tile size (0: by memory)"), INTEGER, 0, 0),
+            tr("Side of a tile in input pixels. Smaller tiles need less memory; the result is the same."),
+        ),
+        _advanced(
+            _number("MARGIN", tr("Tile margin (not set: by model)"), INTEGER, None, 0),
+            tr("Input pixels read around each tile. Less than the model needs leaves visible seams."),
+        ),
+        _advanced(
+            _choice("NORMALISATION", tr("Normalisation"), "auto", _NORMALISATIONS),
+            tr(
+                "How pixel values become what the model expects: auto (as the model says), none, divide:K, "
+                "window:LOW,HIGH or percentile:LOW,HIGH. The result is always in the units of the input."
+            ),
+        ),
+        _advanced(
+            _enumeration("OTHER_BANDS", tr("Bands that the model does not take"), OTHER_BANDS),
+            tr("drop leaves them out; enlarge carries them through by interpolation, behind the others."),
+        ),
+        _advanced(
+            QgsProcessingParameterBoolean("EXACT", tr("Full margins for very deep models"), False),
+            tr(
+                "Very deep models reach further than they need to. By default the margin that was measured to be "
+                "enough is read; this reads the full one, which takes several times as long."
+            ),
+        ),
+        _advanced(
+            _number("NODATA", tr("Nodata value (not set: as input)"), DOUBLE, None),
+            tr("Value that marks pixels without data in the result."),
+        ),
+        _advanced(
+            QgsProcessingParameterBoolean("KEEP_PARTIAL", tr("Keep the finished part after a cancel"), False),
+            tr("The same run then goes on from there. Without this a cancelled run leaves no file behind."),
+        ),
+        _advanced(
+            QgsProcessingParameterBoolean("COG", tr("Cloud-optimised GeoTIFF"), False),
+            tr("Stores the result in the layout that web servers want. Needs room for a second copy meanwhile."),
+        ),
+        _advanced(
+            QgsProcessingParameterString("CREATE_OPTIONS", tr("GeoTIFF creation options"), "", False, True),
+            tr("Options of GDAL's GeoTIFF driver that replace the usual ones, such as COMPRESS=DEFLATE|ZLEVEL=9."),
+        ),
+    ]
+
+
+def output_parameter() -> QgsProcessingParameterDefinition:
+    """Where the result goes."""
+    return _with_help(
+        QgsProcessingParameterRasterDestination("OUTPUT", tr("Super-resolved")),
+        tr("The GeoTIFF to write."),
+    )
+
+
+def number_and_text_outputs() -> List[QgsProcessingOutputDefinition]:
+    """What the run tells beside the raster, for models and scripts."""
+    return [
+        QgsProcessingOutputNumber("SCALE", tr("Scale factor")),
+        QgsProcessingOutputString("DEVICE", tr("Device that computed")),
+        QgsProcessingOutputString("PRECISION", tr("Precision that was used")),
+        QgsProcessingOutputNumber("SECONDS", tr("Run time in seconds")),
+        QgsProcessingOutputNumber(
+            "CONSISTENCY_RMSE", tr("Difference between the input and the result at the resolution of the input (RMSE)")
+        ),
+    ]

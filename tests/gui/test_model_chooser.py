@@ -1,0 +1,149 @@
+"""The chooser for models in the toolbox' dialog, in batch and in the modeler."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.qgis
+
+
+@pytest.fixture
+def parameter(provider):
+    from qgis.core import QgsApplication
+
+    algorithm = QgsApplication.processingRegistry().algorithmById("superres:superresolve").create()
+    # The parameter belongs to its algorithm, so that must live as long.
+    parameter = algorithm.parameterDefinition("MODEL")
+    parameter.keep = algorithm
+    return parameter
+
+
+def wrapper_for(parameter, kind):
+    """The widget wrapper as dialogs of Processing make it: they are told apart by their class name."""
+    from processing.gui.wrappers import WidgetWrapperFactory
+
+    dialog = type(kind, (), {})()
+    return WidgetWrapperFactory.create_wrapper(parameter, dialog)
+
+
+@pytest.mark.parametrize("kind", ["AlgorithmDialog", "BatchAlgorithmDialog"])
+def test_dialogs_show_the_default_by_its_title(parameter, kind):
+    from sr_plugin.gui.model_chooser import ModelChooser, ModelChooserWrapper
+
+    wrapper = wrapper_for(parameter, kind)
+    assert isinstance(wrapper, ModelChooserWrapper)
+    assert isinstance(wrapper.widget, ModelChooser)
+    assert wrapper.parameterValue() == parameter.defaultValue()
+
+
+def test_all_known_models_are_offered(parameter):
+    from sr_plugin.core.catalogue import available_models
+
+    combo = wrapper_for(parameter, "AlgorithmDialog").combo
+    assert [combo.itemData(i) for i in range(combo.count())] == [card.name for card in available_models()]
+    assert "bicubic:4" in [combo.itemData(i) for i in range(combo.count())]
+    assert "Bicubic interpolation x4 (bicubic:4)" in [combo.itemText(i) for i in range(combo.count())]
+
+
+@pytest.mark.parametrize("value", ["bicubic:4", "nearest:7", "/models/of mine/net.onnx"])
+def test_values_come_back_as_they_were_set(parameter, qgis_app, value):
+    from qgis.core import QgsProcessingContext
+
+    wrapper = wrapper_for(parameter, "AlgorithmDialog")
+    wrapper.setParameterValue(value, QgsProcessingContext())
+    assert wrapper.parameterValue() == value
+
+
+def test_choosing_a_title_gives_the_stable_name(parameter):
+    wrapper = wrapper_for(parameter, "AlgorithmDialog")
+    told = []
+    wrapper.widgetValueHasChanged.connect(told.append)
+    wrapper.combo.setCurrentIndex(wrapper.combo.findData("bicubic:3"))
+    assert wrapper.parameterValue() == "bicubic:3"
+    assert told
+
+
+def test_an_empty_model_is_refused_by_the_dialog(parameter):
+    wrapper = wrapper_for(parameter, "AlgorithmDialog")
+    wrapper.combo.setEditText("  ")
+    assert not parameter.checkValueIsAcceptable(wrapper.parameterValue())
+
+
+def test_the_button_takes_a_file(parameter, monkeypatch, tmp_path):
+    from qgis.PyQt.QtWidgets import QFileDialog
+
+    path = str(tmp_path / "net.onnx")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_args, **_kwargs: (path, ""))
+    wrapper = wrapper_for(parameter, "AlgorithmDialog")
+    wrapper.widget.button.click()
+    assert wrapper.parameterValue() == path
+
+
+def test_a_cancelled_file_dialog_changes_nothing(parameter, monkeypatch):
+    from qgis.PyQt.QtWidgets import QFileDialog
+
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_args, **_kwargs: ("", ""))
+    wrapper = wrapper_for(parameter, "AlgorithmDialog")
+    wrapper.widget.button.click()
+    assert wrapper.parameterValue() == parameter.defaultValue()
+
+
+def test_devices_can_be_picked_or_typed(provider):
+    from qgis.core import QgsApplication
+
+    algorithm = QgsApplication.processingRegistry().algorithmById("superres:superresolve").create()
+    wrapper = wrapper_for(algorithm.parameterDefinition("DEVICE"), "AlgorithmDialog")
+    assert [wrapper.combo.itemText(i) for i in range(wrapper.combo.count())] == ["auto", "cpu", "cuda", "mps"]
+    wrapper.combo.setEditText("cuda:1")
+    assert wrapper.parameterValue() == "cuda:1"
+
+
+@pytest.fixture
+def modeler(provider):
+    """The dialog of the modeler for one step with the algorithm."""
+    from processing.modeler.ModelerParametersDialog import ModelerParametersDialog
+    from qgis.core import (
+        QgsApplication,
+        QgsProcessingModelAlgorithm,
+        QgsProcessingModelParameter,
+        QgsProcessingParameterString,
+    )
+
+    model = QgsProcessingModelAlgorithm()
+    model.addModelParameter(QgsProcessingParameterString("which", "Which model"), QgsProcessingModelParameter("which"))
+    algorithm = QgsApplication.processingRegistry().algorithmById("superres:superresolve").create()
+
+    def open_dialog(child_id=None):
+        return ModelerParametersDialog(algorithm, model, algName=child_id)
+
+    open_dialog.model = model
+    yield open_dialog
+
+
+def test_the_modeler_takes_plain_values_expressions_and_inputs(modeler):
+    from qgis.core import QgsProcessingModelChildParameterSource as Source
+
+    dialog = modeler()
+    wrapper = dialog.widget.widget.wrappers["MODEL"]
+    for source in (
+        Source.fromStaticValue("bicubic:4"),
+        Source.fromExpression("'bicubic:' || 2"),
+        Source.fromModelParameter("which"),
+    ):
+        wrapper.setValue(source)
+        step = dialog.createAlgorithm()
+        assert step.parameterSources()["MODEL"] == [source]
+    dialog.deleteLater()
+
+
+def test_the_modeler_shows_a_stored_step_again(modeler):
+    from qgis.core import QgsProcessingModelChildAlgorithm
+    from qgis.core import QgsProcessingModelChildParameterSource as Source
+
+    step = QgsProcessingModelChildAlgorithm("superres:superresolve")
+    step.setChildId("step")
+    step.addParameterSources("MODEL", [Source.fromExpression("'nearest:' || 4")])
+    modeler.model.addChildAlgorithm(step)
+    dialog = modeler("step")
+    assert dialog.createAlgorithm().parameterSources()["MODEL"] == [Source.fromExpression("'nearest:' || 4")]
+    dialog.deleteLater()
