@@ -1,0 +1,91 @@
+"""From a checkpoint to a torch module that is ready to run."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from sr_plugin.core.architectures.registry import recognise
+from sr_plugin.core.card import ModelCard
+from sr_plugin.core.checkpoint.read import read_checkpoint
+from sr_plugin.core.errors import ModelMismatch, ModelNotFound, ModelNotRecognised
+
+_PACKAGE = "sr_plugin.worker.architectures"
+_CONTAINERS = ("safetensors", "checkpoint")
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a family's class is, so that only the one that is built is imported."""
+
+    module: str
+    name: str
+
+
+_CLASSES: dict[str, _Place] = {
+    "edsr_bicubic": _Place("edsr_bicubic", "EdsrBicubic"),
+    "rrdbnet": _Place("rrdbnet", "RrdbNet"),
+    "srvgg": _Place("srvgg", "SrVgg"),
+    "srresnet_t": _Place("srresnet", "SrResNet"),
+    "srresnet_l": _Place("srresnet", "SrResNet"),
+    "srresnet_f": _Place("srresnet", "SrResNet"),
+    "msrresnet": _Place("msrresnet", "MsrResNet"),
+}
+
+
+def build_network(family: str, hyperparameters: Mapping[str, Any]) -> nn.Module:
+    """The network of a family with fresh (random) weights.
+
+    It maps ``(N, in_bands, H, W)`` in the model's own value range to ``(N, out_bands, H * scale, W * scale)``.
+
+    Raises:
+        ModelNotRecognised: when the family is not known.
+        ModelMismatch: when it cannot be built with these hyperparameters.
+    """
+    place = _CLASSES.get(family)
+    if place is None:
+        raise ModelNotRecognised(f"There is no architecture '{family}'.", f"Known are {', '.join(_CLASSES)}.")
+    network_class = getattr(importlib.import_module(f"{_PACKAGE}.{place.module}"), place.name)
+    try:
+        return network_class(**hyperparameters)
+    except (TypeError, ValueError) as error:
+        raise ModelMismatch(f"A network '{family}' cannot be built with {dict(hyperparameters)} ({error}).") from error
+
+
+def _path_of(card: ModelCard) -> str:
+    for weight in card.weights:
+        if weight.container in _CONTAINERS:
+            return weight.path
+    raise ModelNotFound(f"The model '{card.name}' has no checkpoint.", "Choose a model with a safetensors file.")
+
+
+def load_network(source: ModelCard | str) -> nn.Module:
+    """Read a checkpoint and give its network, in float32 and in evaluation mode.
+
+    Args:
+        source: a checkpoint's path, or a card; a card's hyperparameters win over those read off the tensors.
+
+    Raises:
+        ModelNotFound: when there is no such file, or the card names no checkpoint.
+        ModelUnreadable: when the file is damaged, hostile or of an unsupported container.
+        ModelNotRecognised, ModelMismatch: when the tensors fill no known architecture exactly, or not the card's.
+    """
+    card = source if isinstance(source, ModelCard) else None
+    path = _path_of(card) if card else str(source)
+    known = recognise(read_checkpoint(path).tensors, card.hyperparameters if card else None)
+    if card and card.family != known.family:
+        raise ModelMismatch(f"The card of '{card.name}' says '{card.family}', but its file holds '{known.family}'.")
+    network = build_network(known.family, known.hyperparameters).float()
+    state = {name: torch.from_numpy(array) for name, array in known.tensors.items()}
+    # Counts training batches; readers drop it, and inference never looks at it.
+    state.update({n: t for n, t in network.state_dict().items() if n.endswith(".num_batches_tracked")})
+    try:
+        network.load_state_dict(state, strict=True)
+    except RuntimeError as error:
+        raise ModelMismatch(f"'{path}' does not fill the network '{known.family}' ({error}).") from error
+    return network.eval()
