@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, Dict, List, Mapping, Optional, Sequence
 
 import numpy as np
 
+from sr_plugin.core.buffers import empty_array
 from sr_plugin.core.errors import ProtocolError
 
 VERSION = 1
@@ -99,7 +100,7 @@ def _read_array(stream: BinaryIO, entry: Any, allowance: int) -> NamedArray:
         count *= n
     if count * np.dtype(dtype).itemsize > allowance:
         raise ProtocolError("A message announces more bytes than are allowed.")
-    data = np.empty(shape, np.dtype(dtype))
+    data = empty_array(shape, dtype)
     if data.size:
         _read_exactly(stream, memoryview(data.reshape(-1)).cast("B"))
     ratio = entry.get("ratio", 1.0)

@@ -12,7 +12,7 @@ _MOST = 1 << 30
 #: Assumed when the system does not tell how much memory is free.
 _UNKNOWN = 2 << 30
 
-_SMALLEST, _LARGEST = 64, 1024
+_SMALLEST, _LARGEST = 64, 512
 
 
 def free_memory() -> Optional[int]:

@@ -48,6 +48,7 @@ class PreparedRun:
         mask: polygons or None.
         scaling: a sentence that says how values are mapped to the model.
         estimate: what it will cost.
+        source_cache: bytes of decoded blocks worth keeping while reading.
     """
 
     plan: JobPlan
@@ -56,6 +57,7 @@ class PreparedRun:
     mask: Optional[Tuple[bytes, ...]]
     scaling: str
     estimate: Estimate
+    source_cache: int = 0
 
 
 def _area(source: RasterSource, request: SuperResolveRequest) -> Window:
@@ -232,8 +234,8 @@ def _plan(
     pixel_type = _output_type(request, infos)
     marked_gaps = source.masked or any(i.pixel_type.startswith("float") for i in infos) or request.mask is not None
     margin = _margin(request, card, source.may_have_gaps(numbers), feedback)
-    sample = source.read_reduced(numbers, source.grid.window)
-    valid = np.ones(sample.data.shape, bool) if sample.valid is None else sample.valid
+    sample = source.read_sample(numbers)
+    valid = sample.valid if sample.valid is not None else np.ones(sample.data.shape, bool)
     scaling = choose_scaling(
         request.normalisation, card.value_range, infos[:fed], lambda: (sample.data[:fed], valid[:fed])
     )
@@ -260,7 +262,8 @@ def _plan(
     estimate = estimate_run(plan, output)
     check_disk(estimate, output.path)
     typical = typical_values(sample.data, valid)
-    return PreparedRun(plan, output, typical, request.mask, scaling.description, estimate)
+    cache = source.row_bytes(numbers, plan.tile, plan.tile + 2 * plan.margin)
+    return PreparedRun(plan, output, typical, request.mask, scaling.description, estimate, cache)
 
 
 def _output(

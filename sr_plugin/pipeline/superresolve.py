@@ -14,6 +14,7 @@ from sr_plugin.pipeline.prepare import PreparedRun, prepare_run
 from sr_plugin.pipeline.request import RunFeedback, SilentFeedback, SuperResolveRequest, SuperResolveResult
 from sr_plugin.pipeline.tile_loop import LoopStatistics, TileLoop
 from sr_plugin.pipeline.unfinished import UnfinishedOutput, worth_keeping
+from sr_plugin.raster.block_cache import limited_block_cache
 from sr_plugin.runtime.find_python import find_worker_python
 from sr_plugin.runtime.worker_session import WorkerSession
 
@@ -103,7 +104,8 @@ def superresolve(
     if feedback.cancelled():
         raise Cancelled("The run was cancelled.")
     factory = open_session or worker_factory(request.worker_python)
-    with OutputLock(request.output), factory(run.plan.card) as session:
+    cache = limited_block_cache(run.source_cache)
+    with cache, OutputLock(request.output), factory(run.plan.card) as session:
         loaded = session.load(run.plan.card, run.plan.settings)
         _announce(run, loaded, feedback)
         statistics = _run_tiles(run, session, feedback, request.keep_partial)

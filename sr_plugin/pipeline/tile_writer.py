@@ -21,7 +21,7 @@ from sr_plugin.pipeline.unfinished import UnfinishedOutput, output_window
 _WAITING = 2
 #: Tiles are handed to the disk and entered into the journal together: after this many seconds or bytes.
 _FLUSH_SECONDS = 0.5
-_FLUSH_BYTES = 64 << 20
+_FLUSH_BYTES = 32 << 20
 
 _Item = Optional[Tuple[ReadTile, Optional[np.ndarray], Mapping[str, float]]]
 

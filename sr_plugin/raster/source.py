@@ -11,10 +11,11 @@ import numpy as np
 from osgeo import gdal
 
 from sr_plugin.core.bands import LayerBand
+from sr_plugin.core.buffers import empty_array
 from sr_plugin.core.errors import BandError, SourceChanged, SourceNotFound, SourceUnreadable, UnsupportedRaster
 from sr_plugin.core.grid import Grid, Window
 from sr_plugin.core.job import SourceIdentity
-from sr_plugin.raster.gdal_errors import gdal_messages
+from sr_plugin.raster.gdal_errors import GdalMessages, gdal_messages
 
 _PIXEL_TYPES: Dict[int, str] = {
     gdal.GDT_Byte: "uint8",
@@ -28,8 +29,11 @@ _PIXEL_TYPES: Dict[int, str] = {
 if hasattr(gdal, "GDT_Int8"):
     _PIXEL_TYPES[gdal.GDT_Int8] = "int8"
 
-#: Side of the reduced copy from which percentiles and fill values are estimated.
-_OVERVIEW_SIDE = 512
+#: Side of the sample from which percentiles and fill values are estimated.
+_SAMPLE_SIDE = 512
+#: Rasters up to this number of pixels are read whole for it.
+_READ_WHOLE = 4_000_000
+_SPREAD, _SPREAD_SIDE = 8, 64
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,17 @@ def _band_info(band: gdal.Band, number: int) -> BandInfo:
         metadata=tuple(sorted((str(k), str(v)) for k, v in metadata.items())),
         wavelength_um=_wavelength_um({**imagery, **metadata}),
     )
+
+
+def _spread_windows(whole: Window) -> List[Window]:
+    """8 x 8 windows of at most 64 x 64 pixels, spread evenly."""
+    width, height = min(_SPREAD_SIDE, whole.width), min(_SPREAD_SIDE, whole.height)
+    places = [(2 * i + 1) / (2 * _SPREAD) for i in range(_SPREAD)]
+    return [
+        Window(int((whole.width - width) * x), int((whole.height - height) * y), width, height)
+        for y in places
+        for x in places
+    ]
 
 
 def open_dataset(name: str) -> gdal.Dataset:
@@ -233,6 +248,22 @@ class RasterSource:
         """GDAL's RPC metadata; empty where there are none."""
         return dict(self.dataset.GetMetadata("RPC") or {})
 
+    def row_bytes(self, numbers: Sequence[int], tile: int, rows: int) -> int:
+        """Bytes to keep decoded so that no block is decoded for every tile of a row of tiles.
+
+        Only rasters stored in strips need that: their blocks are as wide as the raster.
+
+        Args:
+            numbers: the bands that are read.
+            tile: width of a tile in pixels.
+            rows: rows that a row of tiles reads.
+        """
+        wide = any(self.dataset.GetRasterBand(n).GetBlockSize()[0] > 4 * tile for n in numbers)
+        if not wide:
+            return 0
+        size = sum(np.dtype(info.pixel_type).itemsize for info in self.bands(numbers))
+        return self.grid.width * rows * size
+
     def identity(self, numbers: Sequence[int]) -> SourceIdentity:
         """Which raster this is, and how to notice that it changed."""
         return _identity(self.name, numbers)
@@ -245,30 +276,51 @@ class RasterSource:
         """
         return self._read(numbers, window, window.width, window.height)
 
-    def read_reduced(self, numbers: Sequence[int], window: Window) -> RasterTile:
-        """Read at most 512 x 512 samples of a window, through overviews where there are any."""
-        factor = max(1.0, max(window.width, window.height) / _OVERVIEW_SIDE)
-        return self._read(numbers, window, max(1, int(window.width / factor)), max(1, int(window.height / factor)))
+    def read_sample(self, numbers: Sequence[int]) -> RasterTile:
+        """Pixels that stand for the whole raster: at most 512 x 512, from an overview or from windows spread evenly.
+
+        Returns:
+            Data and validity of shape ``(bands, n, m)``; ``valid`` is never None.
+        """
+        whole = self.grid.window
+        if whole.width * whole.height <= _READ_WHOLE or self._has_overviews(numbers):
+            factor = max(1.0, max(whole.width, whole.height) / _SAMPLE_SIDE)
+            tiles = [self._read(numbers, whole, max(1, int(whole.width / factor)), max(1, int(whole.height / factor)))]
+        else:
+            tiles = [self.read(numbers, window) for window in _spread_windows(whole)]
+        data = np.concatenate([tile.data for tile in tiles], axis=-1)
+        everywhere = [np.ones(t.data.shape, bool) if t.valid is None else t.valid for t in tiles]
+        return RasterTile(data, np.concatenate(everywhere, axis=-1))
+
+    def _has_overviews(self, numbers: Sequence[int]) -> bool:
+        return all(self.dataset.GetRasterBand(n).GetOverviewCount() > 0 for n in numbers)
 
     def _read(self, numbers: Sequence[int], window: Window, width: int, height: int) -> RasterTile:
         types = {info.pixel_type for info in self.bands(numbers)}
         dtype = np.result_type(*types)
-        data = np.empty((len(numbers), height, width), dtype)
+        data = empty_array((len(numbers), height, width), dtype)
         place = (window.col, window.row, window.width, window.height)
         with gdal_messages() as messages:
             for index, number in enumerate(numbers):
-                try:
-                    band = self.dataset.GetRasterBand(number)
-                    pixels = band.ReadAsArray(*place, buf_xsize=width, buf_ysize=height)
-                except RuntimeError as error:
-                    messages.note(error)
-                    pixels = None
-                if pixels is None or messages.failures:
-                    reason = f" ({messages.reason})" if messages.reason else ""
-                    raise SourceUnreadable(f"Pixels of '{self.name}' cannot be read{reason}.")
-                data[index] = pixels.view(np.int8) if dtype == np.int8 and pixels.dtype == np.uint8 else pixels
+                band = self.dataset.GetRasterBand(number)
+                self._read_band(band, place, data[index], messages)
             valid = self._valid(numbers, data, place, (width, height))
         return RasterTile(data, valid)
+
+    def _read_band(
+        self, band: gdal.Band, place: Tuple[int, int, int, int], target: np.ndarray, messages: GdalMessages
+    ) -> None:
+        """Read straight into the target, which GDAL converts to where it knows the type."""
+        signed_bytes = target.dtype == np.int8 and band.DataType == gdal.GDT_Byte
+        buffer = target.view(np.uint8) if signed_bytes else target
+        try:
+            pixels = band.ReadAsArray(*place, buf_obj=buffer)
+        except RuntimeError as error:
+            messages.note(error)
+            pixels = None
+        if pixels is None or messages.failures:
+            reason = f" ({messages.reason})" if messages.reason else ""
+            raise SourceUnreadable(f"Pixels of '{self.name}' cannot be read{reason}.")
 
     def _valid(
         self, numbers: Sequence[int], data: np.ndarray, place: Tuple[int, int, int, int], size: Tuple[int, int]

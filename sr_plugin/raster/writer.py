@@ -184,7 +184,7 @@ class RasterWriter:
                     window.row,
                     window.width,
                     window.height,
-                    np.ascontiguousarray(pixels).tobytes(),
+                    memoryview(np.ascontiguousarray(pixels)).cast("B"),
                     window.width,
                     window.height,
                     code,

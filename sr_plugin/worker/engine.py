@@ -105,7 +105,10 @@ class Engine:
             enlarge = enlarge_nearest if card.hyperparameters["method"] == "nearest" else enlarge_cubic
             result = enlarge(data, card.scale)
         else:
-            result = self._through_network(self._backend, data)
+            fed = settings.fed_bands or data.shape[0]
+            result = self._through_network(self._backend, data[:fed])
+            if fed < data.shape[0]:
+                result = np.concatenate([result, enlarge_cubic(data[fed:], card.scale)])
         comparable = result.shape[0] == data.shape[0]
         if settings.consistency and comparable:
             result = make_consistent(result, data, card.scale, card.psf)

@@ -64,7 +64,7 @@ def test_reading_leaves_the_source_and_its_folder_alone(make_raster, tmp_path):
     path = make_raster(np.random.default_rng(0).integers(0, 255, (1, 600, 600)).astype(np.uint8))
     before, files = open(path, "rb").read(), sorted(os.listdir(tmp_path))
     source = RasterSource(path)
-    source.read_reduced([1], Window(0, 0, 600, 600))
+    source.read_sample([1])
     source.read([1], Window(0, 0, 600, 600))
     del source
     assert open(path, "rb").read() == before and sorted(os.listdir(tmp_path)) == files

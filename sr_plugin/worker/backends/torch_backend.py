@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,7 @@ class TorchBackend(Backend):
         self._reduced = _reduced_type(self._device) if settings.precision == "reduced" else None
         self._asked = settings.precision
         try:
-            network = load_network(weight.path)
+            network = load_network(replace(card, weights=(weight,)))
             self._network = network.to(self._device, memory_format=torch.channels_last)
         except RuntimeError as error:
             if is_out_of_memory(error):
