@@ -96,7 +96,7 @@ lint: $(VENV)/.full ## style, grammar of Python 3.9 outside the worker, security
 	$(PYTHON) -m bandit -q -c pyproject.toml -r sr_plugin 2>&1 | sed '/Test in comment/d'
 
 bench: $(VENV)/.full ## time the engine
-	$(TEST_ENVIRONMENT) $(PYTHON) tests/benchmarks/bench_engine.py
+	$(TEST_ENVIRONMENT) $(PYTHON) -m tests.benchmarks.bench_engine $(BENCH_ARGS)
 
 package: stage ## zip for QGIS' plugin repository, checked against its rules
 	@python=$(SYSTEM_PYTHON); [ -x "$$python" ] || python=python3; "$$python" tools/package.py

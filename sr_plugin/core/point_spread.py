@@ -2,7 +2,8 @@
 
 With ``D`` the blur-and-decimate matrix along one axis, an image ``y`` on the fine grid is seen on the coarse one
 as ``D_r y D_c^T``. The correction of least norm that makes this equal to the input ``x`` is
-``U_r (x - D_r y D_c^T) U_c^T`` with the pseudo-inverse ``U = D^T (D D^T)^-1``. Both matrices are banded, so a tile with a small margin suffices.
+``U_r (x - D_r y D_c^T) U_c^T`` with the pseudo-inverse ``U = D^T (D D^T)^-1``. Both matrices are banded, so a tile
+with a small margin suffices.
 """
 
 from __future__ import annotations

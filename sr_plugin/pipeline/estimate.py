@@ -40,12 +40,9 @@ class Estimate:
 def read_pixels(plan: JobPlan) -> int:
     """Input pixels that the model computes, margins included."""
     tiles = plan.tiles
-    corner, last = tiles[0], tiles[len(tiles) - 1]
-    side = (corner.read.width + last.read.width) / 2 * (corner.read.height + last.read.height) / 2
-    full = (plan.tile + 2 * plan.margin) ** 2
-    return (
-        int(min(full, side) * len(tiles)) if len(tiles) > 4 else int(sum(t.read.width * t.read.height for t in tiles))
-    )
+    width = sum(tiles[column].read.width for column in range(tiles.columns))
+    height = sum(tiles[row * tiles.columns].read.height for row in range(tiles.rows))
+    return width * height
 
 
 def _speed_file() -> str:

@@ -57,7 +57,7 @@ def _announce(run: PreparedRun, loaded: LoadedModel, feedback: RunFeedback) -> N
     feedback.message(f"Device: {loaded.device_name} ({loaded.device}), {loaded.precision}, {loaded.backend}")
     feedback.message(f"Values: {run.scaling}; result as {plan.settings.output_type}")
     feedback.message(
-        f"Tiles: {len(plan.tiles)} of {plan.tile} x {plan.tile} pixels with a margin of {plan.margin} "
+        f"Tiles: {len(plan.tiles)} of at most {plan.tile} x {plan.tile} pixels with a margin of {plan.margin} "
         f"(the model reaches {'over the whole tile' if card.reach is None else card.reach})"
     )
     feedback.message(_cost(run))

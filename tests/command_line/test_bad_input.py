@@ -73,6 +73,9 @@ def card_outside(folder):
 
 MODEL, SOURCE, OUTPUT = "nearest:2", "{source}", "{folder}/o.tif"
 
+LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 9\n"
+LONG_FOLDER = "a" * 100 + "/" + "b" * 100 + "/" + "c" * 95
+
 #: Words that the message must hold, then input, output and further arguments; callables get the test's folder.
 ROWS = {
     "no such file": ("does not exist", "/no/such/file.tif", OUTPUT),
@@ -102,7 +105,7 @@ ROWS = {
         SOURCE,
         OUTPUT,
         "--model",
-        lambda f: write(f / "m.pth", b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 9\n"),
+        lambda f: write(f / "m.pth", LFS_POINTER),
     ),
     "text as onnx": ("no ONNX model", SOURCE, OUTPUT, "--model", lambda f: write(f / "m.onnx", b"hello")),
     "broken card": ("cannot be read", SOURCE, OUTPUT, "--model", lambda f: write(f / "card.json", b"{")),
@@ -174,14 +177,17 @@ def test_a_disk_that_fills_up_while_writing_or_closing(make_raster, tmp_path, pr
 
     pixels = np.random.default_rng(0).integers(0, 60000, (1, 600, 600)).astype(np.uint16)
     source = make_raster(pixels)
-    command = [sys.executable, "-m", "sr_plugin", "superresolve", source, str(tmp_path / "o.tif"), "--model", "bicubic:2"]
-    command += ["--in-process", "--quiet", "--tile", "128"]
+    command = [sys.executable, "-m", "sr_plugin", "superresolve", source, str(tmp_path / "o.tif"), "--in-process"]
+    command += ["--model", "bicubic:2", "--quiet", "--tile", "128"]
     subprocess.run(command, cwd=project_dir, check=True)
     size = os.path.getsize(tmp_path / "o.tif")
     os.remove(tmp_path / "o.tif")
     limit = int(size * share)
     done = subprocess.run(
-        command, cwd=project_dir, capture_output=True, text=True,
+        command,
+        cwd=project_dir,
+        capture_output=True,
+        text=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )
     assert done.returncode == 1 and "Traceback" not in done.stderr
@@ -196,7 +202,7 @@ def test_an_output_that_is_being_written(make_raster, tmp_path, capsys):
     assert code == 1 and "Another run" in told
 
 
-@pytest.mark.parametrize("folder", ["Ünïcødé 測試 папка", "a" * 100 + "/" + "b" * 100 + "/" + "c" * 95, "with 'quotes\" & %s"])
+@pytest.mark.parametrize("folder", ["Ünïcødé 測試 папка", LONG_FOLDER, "with 'quotes\" & %s"])
 def test_odd_and_long_paths_just_work(tmp_path, folder, capsys, worker_python):
     place = tmp_path / folder
     place.mkdir(parents=True)

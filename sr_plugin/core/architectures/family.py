@@ -32,6 +32,7 @@ class Traits:
         value_range: numbers that the network takes and gives.
         tiles: constraints on tiles.
         notes: what else a user should know of this file.
+        effective_reach: radius measured to do for less than one DN of 10000, where the reach is out of proportion.
     """
 
     scale: int
@@ -41,6 +42,7 @@ class Traits:
     value_range: ValueRange = VALUE_RANGES["unit"]
     tiles: TileConstraints = TileConstraints()
     notes: str = ""
+    effective_reach: Optional[int] = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class Recognition:
         verified: True where the architecture was checked on published weights.
         generative: True where such networks are usually trained to look plausible.
         notes: anything else a user should read.
+        effective_reach: radius measured to do for less than one DN of 10000, or None.
     """
 
     family: str
@@ -77,6 +80,7 @@ class Recognition:
     verified: bool
     generative: bool
     notes: str
+    effective_reach: Optional[int] = None
 
 
 class Family(ABC):

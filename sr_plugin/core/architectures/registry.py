@@ -142,6 +142,7 @@ def recognise(tensors: Mapping[str, np.ndarray], overrides: Optional[Mapping[str
         verified=family.verified,
         generative=family.generative,
         notes=traits.notes,
+        effective_reach=traits.effective_reach,
     )
 
 
@@ -167,6 +168,7 @@ def card_from_checkpoint(path: str) -> ModelCard:
         output_bands=known.output_bands,
         value_range=known.value_range,
         reach=known.reach,
+        effective_reach=known.effective_reach,
         tiles=known.tiles,
         weights=(WeightFile(path, container, sha256_of(path)),),
         citation=known.citation,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, Dict, List, Mapping
 
@@ -30,6 +31,16 @@ _FOLDED_UPSAMPLINGS = 2
 
 _LAST_CONVS = {-2: "conv_hr", -1: "conv_last"}
 _MIDDLE_NAMES = {"trunk_conv": "conv_body", "HRconv": "conv_hr"}
+
+
+def effective_reach(blocks: int) -> int:
+    """Input pixels beyond which the rest of the reach changes the result by less than one DN of 10000.
+
+    Measured with the Real-ESRGAN weights of 6 and 23 blocks on Sentinel-2 (tile 18SVG, B04, B03, B02): the largest
+    error of a 32 x 32 core falls below 1 DN, and its RMSE below 0.1 DN, at these margins; between and beyond them on a
+    line.
+    """
+    return min(_CONVS_OF_BLOCK * blocks + 4, math.ceil(42 + 2.35 * blocks))
 
 
 def _old_convs(shapes: Shapes) -> Dict[int, int]:
@@ -143,4 +154,5 @@ class RrdbNet(Family):
             reach=fold * reach_of(steps),
             tiles=TileConstraints(multiple_of=fold, minimum=fold),
             notes=notes,
+            effective_reach=fold * effective_reach(h["blocks"]),
         )

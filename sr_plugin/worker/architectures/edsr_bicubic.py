@@ -47,7 +47,7 @@ class EdsrBicubic(nn.Module):
     """Enlarge reflectance by ``scale``: cubic convolution plus a learned residual.
 
     Takes float32 ``(N, in_bands, H, W)`` reflectance (digital number / 10000, usually 0 to 1 and not clamped) and gives
-    ``(N, out_bands, H * scale, W * scale)`` in the same unit. The first ``out_bands`` input bands are the ones enlarged.
+    ``(N, out_bands, H * scale, W * scale)`` in the same unit. The first ``out_bands`` input bands are enlarged.
     A pixel of the result depends on no input pixel further away than ``2 * blocks + 3``.
 
     Args:
@@ -77,7 +77,7 @@ class EdsrBicubic(nn.Module):
         self.register_buffer("cubic", _cubic_phases(out_bands, scale), persistent=False)
 
     def enlarge(self, x: torch.Tensor) -> torch.Tensor:
-        """Cubic convolution (a = -0.5, half-pixel centres, replicated edges) of the first ``out_bands`` bands of ``x``."""
+        """Cubic convolution (a = -0.5, half-pixel centres, replicated edges) of the first ``out_bands`` bands."""
         padded = functional.pad(x[:, : self.out_bands], (_CUBIC_RADIUS,) * 4, mode="replicate")
         return functional.pixel_shuffle(functional.conv2d(padded, self.cubic, groups=self.out_bands), self.scale)
 

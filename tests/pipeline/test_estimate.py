@@ -1,0 +1,66 @@
+"""What a run is said to cost."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("osgeo", reason="GDAL's Python bindings are not installed")
+
+from sr_plugin.pipeline.estimate import estimate_run, read_pixels, remember_speed  # noqa: E402
+from sr_plugin.pipeline.memory import choose_tile, free_memory  # noqa: E402
+from sr_plugin.pipeline.prepare import prepare_run  # noqa: E402
+from sr_plugin.pipeline.request import SilentFeedback, SuperResolveRequest  # noqa: E402
+
+pytestmark = pytest.mark.gdal
+
+
+@pytest.fixture
+def prepared(make_raster, scene, tmp_path, monkeypatch):
+    monkeypatch.setenv("SR_PLUGIN_CACHE", str(tmp_path / "cache"))
+
+    def prepare(**options):
+        request = SuperResolveRequest(make_raster(scene), str(tmp_path / "o.tif"), "bicubic:4", **options)
+        return prepare_run(request, SilentFeedback())
+
+    return prepare
+
+
+def test_pixels_and_bytes(prepared):
+    run = prepared()
+    assert run.estimate.pixels == 4 * 150 * 170 * 16
+    assert run.estimate.disk_bytes == pytest.approx(run.estimate.pixels * 2 * 4 / 3, rel=0.01)
+    assert run.estimate.temporary_bytes == 0 and run.estimate.seconds is None
+    assert prepared(cog=True).estimate.temporary_bytes == run.estimate.disk_bytes
+
+
+def test_time_comes_from_earlier_runs_of_the_same_model(prepared):
+    first = prepared()
+    remember_speed(first.plan, 7.0)
+    assert estimate_run(first.plan, first.output).seconds == pytest.approx(7.0)
+    part = prepared(extent=(500000, 4099250, 500850, 4100000))
+    assert part.estimate.seconds == pytest.approx(7.0 / 4, rel=0.1)
+
+
+def test_margins_count(prepared):
+    lean, rich = prepared(tile=32, margin=2), prepared(tile=32, margin=30)
+    counted = sum(t.read.width * t.read.height for t in rich.plan.tiles)
+    assert read_pixels(rich.plan) > read_pixels(lean.plan)
+    assert read_pixels(rich.plan) == counted
+
+
+def test_a_broken_memory_of_earlier_runs_is_no_harm(prepared, tmp_path):
+    run = prepared()
+    remember_speed(run.plan, 7.0)
+    (tmp_path / "cache" / "speeds.json").write_text("[1, 2")
+    assert estimate_run(run.plan, run.output).seconds is None
+    remember_speed(run.plan, 3.0)
+    assert estimate_run(run.plan, run.output).seconds == pytest.approx(3.0)
+
+
+def test_tiles_are_a_multiple_of_64_and_fit_the_memory(prepared, monkeypatch):
+    assert (free_memory() or 1) > 1 << 20
+    card = prepared().plan.card
+    for free in (1 << 20, 1 << 28, 1 << 36):
+        monkeypatch.setattr("sr_plugin.pipeline.memory.free_memory", lambda free=free: free)
+        side = choose_tile(card, 2, 4)
+        assert side % 64 == 0 and 64 <= side <= 512
+    assert np.isclose(side, 512)
