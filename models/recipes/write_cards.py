@@ -18,8 +18,13 @@ QUALITY_FILE = "s2-rgbn-quality.json"
 
 
 def measured(quality: dict, scale: int) -> dict:
-    """The figures of one scale that belong on the card: means over the test places."""
-    return quality["scales"][str(scale)]["mean"]
+    """The figures that belong on the card: means over the test places, per protocol, rounded to what they are worth."""
+    figures = quality["scales"][str(scale)]
+    protocols = {
+        protocol: {key: round(value, 4 if key.startswith(("ssim", "consistency")) else 2) for key, value in row.items()}
+        for protocol, row in figures["mean_by_protocol"].items()
+    }
+    return {"protocols": protocols, "mean_gain_db": round(figures["mean"]["gain"], 2)}
 
 
 def card_of(models: pathlib.Path, scale: int, quality: dict) -> ModelCard:
@@ -47,7 +52,7 @@ def card_of(models: pathlib.Path, scale: int, quality: dict) -> ModelCard:
         citation=seen.citation,
         training_data=quality["training_data_summary"],
         quality=measured(quality, scale),
-        notes="Trained over a range of sensor blurs, so it sharpens carefully; it estimates detail, it does not measure it.",
+        notes="Trained over a range of sensor blurs. It estimates detail that the sensor did not record.",
     )
 
 

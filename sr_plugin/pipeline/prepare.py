@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import re
 from dataclasses import dataclass
 from typing import Dict, List, Optional, Sequence, Tuple
 
@@ -33,6 +34,7 @@ from sr_plugin.raster.sensor_models import refined_points, refined_polynomials
 from sr_plugin.raster.source import BandInfo, RasterSource
 from sr_plugin.raster.writer import OutputBand, OutputSpec
 
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 #: Largest number of pixels along one side of a GeoTIFF.
 _LARGEST_SIDE = 2**31 - 1
 
@@ -198,6 +200,8 @@ def prepare_run(request: SuperResolveRequest, feedback: RunFeedback) -> Prepared
     """
     if request.precision not in PRECISIONS:
         raise ParameterError(f"'{request.precision}' is no precision.", f"Use one of {', '.join(PRECISIONS)}.")
+    if not _DEVICE.fullmatch(request.device):
+        raise ParameterError(f"'{request.device}' is no device.", "Use auto, cpu, cuda, cuda:N or mps.")
     source = RasterSource(request.input)
     check_output_path(request.output, request.input)
     card = find_model(request.model)

@@ -53,7 +53,8 @@ class Engine:
         """
         self._backend = None
         if card.family == "builtin":
-            loaded = LoadedModel(f"numpy {np.__version__}", "cpu", "CPU", "float32")
+            notes = () if settings.device in ("auto", "cpu") else ("Interpolation runs on the CPU.",)
+            loaded = LoadedModel(f"numpy {np.__version__}", "cpu", "CPU", "float32", notes)
         else:
             self._backend = open_backend(card, settings)
             loaded = self._backend.describe()

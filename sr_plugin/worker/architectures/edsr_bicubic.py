@@ -61,9 +61,7 @@ class EdsrBicubic(nn.Module):
         ValueError: when there are more bands to give than to enlarge.
     """
 
-    def __init__(
-        self, in_bands: int = 4, out_bands: int = 4, width: int = 48, blocks: int = 7, scale: int = 2
-    ) -> None:
+    def __init__(self, in_bands: int = 4, out_bands: int = 4, width: int = 48, blocks: int = 7, scale: int = 2) -> None:
         super().__init__()
         if not 1 <= out_bands <= in_bands:
             raise ValueError(f"cannot enlarge {out_bands} bands out of {in_bands}")
