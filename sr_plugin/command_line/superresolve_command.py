@@ -57,6 +57,9 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--nodata", type=float, metavar="V", help="nodata value of the result")
     parser.add_argument("--other-bands", choices=OTHER_BANDS, default="drop", help="bands that the model does not take")
+    parser.add_argument(
+        "--luminance", action="store_true", help="one-band models: sharpen luminance, interpolate colour"
+    )
     parser.add_argument("--exact", action="store_true", help="margins of the full formal reach")
     parser.add_argument("--cog", action="store_true", help="store as a cloud-optimised GeoTIFF")
     parser.add_argument("--keep-partial", action="store_true", help="keep what is done when cancelled")
@@ -140,6 +143,7 @@ def run(args: argparse.Namespace) -> int:
         normalisation=args.normalisation,
         nodata=args.nodata,
         other_bands=args.other_bands,
+        luminance=args.luminance,
         exact=args.exact,
         cog=args.cog,
         keep_partial=args.keep_partial,

@@ -9,7 +9,7 @@ window is computed, row by row; only the strips that reach over are kept.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, Iterator, Optional, Tuple
+from typing import Container, Dict, FrozenSet, Iterator, Optional, Tuple
 
 import numpy as np
 
@@ -79,6 +79,11 @@ class BlendPlan:
         row, col = divmod(index, self.columns)
         return tuple(r * self.columns + c for r in (row - 1, row) if r >= 0 for c in (col - 1, col) if c >= 0)
 
+    def needed_without(self, done: Container[int]) -> FrozenSet[int]:
+        """Windows to compute where the cells in ``done`` are on the disk already."""
+        missing = (index for index in range(len(self)) if index not in done)
+        return frozenset(window for index in missing for window in self.needed_for(index))
+
 
 def rising_weights(length: int) -> np.ndarray:
     """Raised cosine from just above 0 to just below 1; with its mirror image it adds up to one."""
@@ -103,7 +108,8 @@ class Blender:
         """Blend one window into what reaches over from its neighbours.
 
         Args:
-            tile: which window; tiles come in ascending order, each after those that reach into its cell.
+            tile: which window; tiles come in ascending order, each after those that reach into its cell. Where one of
+                those is left out, the cell is not complete, but what reaches over from it is right.
             result: ``(bands, height * scale, width * scale)`` floating pixels of the window without padding.
 
         Returns:
@@ -116,10 +122,11 @@ class Blender:
         height, width = tile.core.height * s, tile.core.width * s
         cell = own[:, :height, :width].copy()
         if row > 0:
-            above = self._below.pop(tile.index - self._plan.columns)
-            depth = min(over, height)
-            weight = rising_weights(over)[:depth, None]
-            cell[:, :depth] = above[:, :depth, :width] * (1 - weight) + cell[:, :depth] * weight
+            above = self._below.pop(tile.index - self._plan.columns, None)
+            depth = min(over, height) if above is not None else 0
+            if above is not None and depth:
+                weight = rising_weights(over)[:depth, None]
+                cell[:, :depth] = above[:, :depth, :width] * (1 - weight) + cell[:, :depth] * weight
         if row < self._plan.rows - 1:
             self._below[tile.index] = own[:, height : height + over, :width].copy()
         return cell

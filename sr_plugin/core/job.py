@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
-from sr_plugin.core.card import ModelCard, TileConstraints, card_from_wire, card_to_wire
+from sr_plugin.core.blending import BlendPlan
+from sr_plugin.core.card import ModelCard, card_from_wire, card_to_wire
 from sr_plugin.core.digest import sha256_of_json
 from sr_plugin.core.grid import Grid, Window
 from sr_plugin.core.session import RunSettings
@@ -39,7 +40,8 @@ class JobPlan:
         area: pixels of it to be super-resolved.
         card: the model.
         settings: how it is run.
-        tile, margin: side of a tile's core and its margin, in input pixels.
+        tile, margin: side of a tile's core and its margin, in input pixels; for a network that sees its whole tile, the
+            side of a window and the pixels that it reaches over into the next one.
         nodata: nodata value of the result, or None.
         mask: digest of the mask polygons, empty without a mask.
     """
@@ -55,10 +57,17 @@ class JobPlan:
     mask: str = ""
 
     @property
-    def tiles(self) -> TilePlan:
+    def blended(self) -> bool:
+        """True where the network sees its whole tile, so that windows of one size are blended."""
+        return self.card.reach is None
+
+    @property
+    def tiles(self) -> Union[TilePlan, BlendPlan]:
         """The tiles of the job."""
-        constraints: TileConstraints = self.card.tiles
-        return TilePlan(self.area, self.grid.window, self.tile, self.margin, constraints)
+        if self.blended:
+            height, width = self.card.tiles.fixed or (self.tile, self.tile)
+            return BlendPlan(self.area, self.grid.window, height, width, self.margin)
+        return TilePlan(self.area, self.grid.window, self.tile, self.margin, self.card.tiles)
 
     @property
     def output_grid(self) -> Grid:

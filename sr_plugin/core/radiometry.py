@@ -36,6 +36,15 @@ class Radiometry:
     out_offset: Tuple[float, ...]
     data_valid: Optional[Tuple[Tuple[float, float], ...]] = None
 
+    def first_bands(self, count: int) -> Radiometry:
+        """The maps of the first ``count`` input bands; the output's where every band goes through on its own."""
+        if count >= len(self.in_gain):
+            return self
+        valid = None if self.data_valid is None else self.data_valid[:count]
+        alike = len(self.out_gain) == len(self.in_gain)
+        out = (self.out_gain[:count], self.out_offset[:count]) if alike else (self.out_gain, self.out_offset)
+        return Radiometry(self.in_gain[:count], self.in_offset[:count], *out, valid)
+
     def to_wire(self) -> Dict[str, Any]:
         """JSON-serialisable form."""
         return asdict(self)

@@ -27,6 +27,7 @@ class RunSettings:
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         precision: ``auto``, ``float32`` or ``reduced``.
         fed_bands: bands of a tile that the network takes; any further ones are enlarged by interpolation. 0: all.
+        luminance: a one-band network works on the luminance of three bands; colour is enlarged by interpolation.
         consistency: make the result, brought back to the input's resolution, equal to the input.
         threads: CPU threads, 0 for as many as there are cores.
     """
@@ -36,6 +37,7 @@ class RunSettings:
     device: str = "auto"
     precision: str = "auto"
     fed_bands: int = 0
+    luminance: bool = False
     consistency: bool = False
     threads: int = 0
 

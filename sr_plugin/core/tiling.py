@@ -41,6 +41,11 @@ class Tile:
         )
 
     @property
+    def whole(self) -> Window:
+        """Everything that was read, in the padded tile."""
+        return Window(self.pad[0], self.pad[1], self.read.width, self.read.height)
+
+    @property
     def padded_size(self) -> Tuple[int, int]:
         """Width and height of what the network sees."""
         left, top, right, bottom = self.pad

@@ -11,6 +11,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
+from sr_plugin.core.blending import OVERLAP_SHARE
 from sr_plugin.core.card import SINGLE_IMAGE, TRANSLATION, ModelCard
 from sr_plugin.core.catalogue import find_model
 from sr_plugin.core.errors import EmptyExtent, ParameterError, UnsupportedRaster
@@ -127,8 +128,8 @@ def _nodata(request: SuperResolveRequest, bands: Sequence[BandInfo], pixel_type:
 def _reach(request: SuperResolveRequest, card: ModelCard, feedback: RunFeedback) -> int:
     """Input pixels that a tile's margin must hold for the model alone."""
     if card.reach is None:
-        feedback.warning("Every pixel of this model's result depends on the whole tile, so tile borders may show.")
-        return card.training_tile // 8
+        feedback.message("The model sees its whole tile, so tiles of the size it was trained on are blended.")
+        return int(min(_window(card)) * OVERLAP_SHARE)
     if request.exact or card.effective_reach is None or card.effective_reach >= card.reach:
         return card.reach
     feedback.message(
@@ -138,16 +139,25 @@ def _reach(request: SuperResolveRequest, card: ModelCard, feedback: RunFeedback)
     return card.effective_reach
 
 
+def _window(card: ModelCard) -> Tuple[int, int]:
+    """Height and width of the windows of a network that sees its whole tile."""
+    return card.tiles.fixed or (card.training_tile, card.training_tile)
+
+
 def _margin(request: SuperResolveRequest, card: ModelCard, gaps: bool, feedback: RunFeedback) -> int:
     reach = _reach(request, card, feedback)
     if request.margin is not None:
         if request.margin < 0:
             raise ParameterError("The margin cannot be negative.", "Leave it empty to use the reach of the model.")
+        if card.reach is None:
+            return min(request.margin, min(_window(card)) // 2)
         if request.margin < reach:
             feedback.warning(
                 f"The margin of {request.margin} is below what the model needs ({reach}): borders may show."
             )
         return request.margin
+    if card.reach is None:
+        return reach
     if request.consistency:
         reach += consistency_reach(card.scale, card.psf)
     return reach + (FILL_DISTANCE if gaps and card.family != "builtin" else 0)
@@ -156,6 +166,8 @@ def _margin(request: SuperResolveRequest, card: ModelCard, gaps: bool, feedback:
 def _tile(request: SuperResolveRequest, card: ModelCard, margin: int, bands: int) -> int:
     if request.tile < 0:
         raise ParameterError("The tile size cannot be negative.", "Use 0 to choose it by memory.")
+    if card.reach is None:
+        return min(_window(card))
     tile = request.tile or choose_tile(card, margin, bands)
     multiple = card.tiles.multiple_of
     return max(multiple, tile // multiple * multiple)
@@ -234,6 +246,11 @@ def _plan(
     area: Window,
     feedback: RunFeedback,
 ) -> PreparedRun:
+    if request.luminance and not (card.per_band and fed == 3):
+        raise ParameterError(
+            "Luminance mode needs a model of one band and exactly three bands (red, green, blue).",
+            "Choose three bands, or leave luminance mode off.",
+        )
     numbers = [info.number for info in infos]
     pixel_type = _output_type(request, infos)
     marked_gaps = source.masked or any(i.pixel_type.startswith("float") for i in infos) or request.mask is not None
@@ -248,6 +265,7 @@ def _plan(
         output_type=pixel_type,
         device=request.device,
         precision=request.precision,
+        luminance=request.luminance,
         fed_bands=fed if fed < len(infos) else 0,
         consistency=request.consistency,
     )
@@ -289,7 +307,7 @@ def _output(
         nodata=plan.nodata,
         metadata=_provenance(request, plan.card, scaling, plan),
         create_options=request.create_options,
-        tile=plan.tile * scale,
+        tile=(plan.tile - plan.margin if plan.blended else plan.tile) * scale,
         georeferenced=source.georeferenced,
         gcps=refined_points(points, plan.area, scale),
         gcp_wkt=points_wkt,

@@ -29,6 +29,8 @@ class SuperResolveRequest:
         nodata: nodata value of the result, None for that of the input.
         other_bands: ``drop`` leaves out the bands that the model does not take, ``enlarge`` carries them through by
             interpolation, behind the others.
+        luminance: for models of one band and rasters of three: sharpen the luminance and interpolate the colour,
+            instead of sharpening every band on its own.
         exact: read margins as wide as the formal reach of the model even where a narrower one was measured to do.
         cog: store the result as a cloud-optimised GeoTIFF, which needs room for a second copy meanwhile.
         keep_partial: keep what is done when the run is cancelled.
@@ -51,6 +53,7 @@ class SuperResolveRequest:
     normalisation: str = "auto"
     nodata: Optional[float] = None
     other_bands: str = "drop"
+    luminance: bool = False
     exact: bool = False
     cog: bool = False
     keep_partial: bool = False

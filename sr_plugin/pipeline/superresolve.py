@@ -8,6 +8,7 @@ from typing import Callable, Optional
 from sr_plugin.core.card import ModelCard
 from sr_plugin.core.errors import Cancelled
 from sr_plugin.core.session import LoadedModel, ModelSession
+from sr_plugin.pipeline.blended_cells import session_settings
 from sr_plugin.pipeline.estimate import remember_speed
 from sr_plugin.pipeline.output_lock import OutputLock
 from sr_plugin.pipeline.prepare import PreparedRun, prepare_run
@@ -106,7 +107,7 @@ def superresolve(
     factory = open_session or worker_factory(request.worker_python)
     cache = limited_block_cache(run.source_cache)
     with cache, OutputLock(request.output), factory(run.plan.card) as session:
-        loaded = session.load(run.plan.card, run.plan.settings)
+        loaded = session.load(run.plan.card, session_settings(run.plan))
         _announce(run, loaded, feedback)
         statistics = _run_tiles(run, session, feedback, request.keep_partial)
     seconds = time.monotonic() - started

@@ -18,6 +18,7 @@ from sr_plugin.core.grid import Window
 from sr_plugin.core.protocol import NamedArray
 from sr_plugin.core.session import ModelSession, TileResult, TileTask
 from sr_plugin.core.tiling import Tile, TilePlan
+from sr_plugin.pipeline.blended_cells import BlendedCells
 from sr_plugin.pipeline.prepare import PreparedRun
 from sr_plugin.pipeline.request import RunFeedback
 from sr_plugin.pipeline.threads import POLL_SECONDS
@@ -77,6 +78,8 @@ class TileLoop:
         self._writer = TileWriter(run, output)
         self._in_flight: Deque[Tuple[ReadTile, Future[TileResult]]] = deque()
         self._side = run.plan.tile
+        self._done = frozenset(output.done)
+        self._cells = BlendedCells(run.plan) if run.plan.blended else None
         self._statistics = LoopStatistics(resumed=bool(output.done))
         for entry in output.done.values():
             self._statistics.add(entry.statistics)
@@ -153,7 +156,8 @@ class TileLoop:
         self._in_flight.append((item, future))
 
     def _infer(self, tile: Tile, pixels: np.ndarray) -> Future[TileResult]:
-        return self._session.submit([NamedArray("image", pixels)], TileTask(tile.pad, tile.crop))
+        crop = tile.whole if self._plan.blended else tile.crop
+        return self._session.submit([NamedArray("image", pixels)], TileTask(tile.pad, crop))
 
     def _wait(self, future: Future[TileResult]) -> TileResult:
         while True:
@@ -166,9 +170,15 @@ class TileLoop:
         item, future = self._in_flight.popleft()
         try:
             result = self._wait(future)
-            pixels, statistics = result.arrays[0].data, result.statistics
+            if self._cells is not None:
+                pixels, statistics = self._cells.add(item, result)
+            else:
+                pixels, statistics = result.arrays[0].data, result.statistics
         except OutOfMemory as error:
             pixels, statistics = self._in_pieces(item.tile, item.pixels, min(self._side, self._plan.tile // 2), error)
+        if item.tile.index in self._done:
+            # A window that was computed again only for what reaches over into its neighbours.
+            return
         self._statistics.add(statistics)
         self._writer.put(item, pixels, statistics, self._tick)
 
@@ -182,7 +192,7 @@ class TileLoop:
         """
         constraints = self._plan.card.tiles
         side = side // constraints.multiple_of * constraints.multiple_of
-        if side < max(_SMALLEST_SIDE, constraints.minimum) or constraints.fixed:
+        if side < max(_SMALLEST_SIDE, constraints.minimum) or constraints.fixed or self._plan.blended:
             raise cause
         if side < self._side:
             self._side = side

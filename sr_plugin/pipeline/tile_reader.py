@@ -9,6 +9,7 @@ from typing import FrozenSet, Optional, Union
 
 import numpy as np
 
+from sr_plugin.core.blending import BlendPlan
 from sr_plugin.core.errors import SourceUnreadable, SuperResolutionError
 from sr_plugin.core.tiling import Tile
 from sr_plugin.pipeline.prepare import PreparedRun
@@ -58,6 +59,8 @@ class TileReader:
 
     def __init__(self, run: PreparedRun, done: FrozenSet[int] = frozenset()) -> None:
         self._run = run
+        tiles = run.plan.tiles
+        self._needed = tiles.needed_without(done) if isinstance(tiles, BlendPlan) else None
         self._done = done
         self._queue: queue.Queue[Union[ReadTile, SuperResolutionError, None]] = queue.Queue(_AHEAD)
         self._stopping = threading.Event()
@@ -93,7 +96,7 @@ class TileReader:
             for tile in self._run.plan.tiles:
                 if self._stopping.is_set():
                     return
-                if tile.index in self._done:
+                if tile.index not in self._needed if self._needed is not None else tile.index in self._done:
                     continue
                 if tile.core.row != last_row:
                     # GDAL would keep decoded blocks of the whole scene; a new row of tiles needs few of them again.
@@ -113,7 +116,7 @@ class TileReader:
         inside = None
         if mask is not None:
             inside = mask.inside(plan.grid.cropped(tile.core).refined(plan.card.scale))
-            if not inside.any():
+            if not inside.any() and not plan.blended:
                 return ReadTile(tile, None)
             inside = None if inside.all() else inside
         pixels = source.read(plan.source.bands, tile.read)
@@ -121,7 +124,7 @@ class TileReader:
             return ReadTile(tile, pixels.data, None, inside)
         place = tile.core.shifted(-tile.read.col, -tile.read.row)
         valid = pixels.valid[:, place.row : place.bottom, place.col : place.right]
-        if not valid.any():
+        if not valid.any() and not plan.blended:
             return ReadTile(tile, None)
         data = fill_gaps(pixels.data, pixels.valid, self._run.typical)
         return ReadTile(tile, data, None if valid.all() else valid, inside)

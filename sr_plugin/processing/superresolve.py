@@ -149,6 +149,7 @@ class SuperResolveAlgorithm(Algorithm):
             normalisation=self.parameterAsString(parameters, "NORMALISATION", context).strip() or "auto",
             nodata=self._optional_number(parameters, "NODATA", context),
             other_bands=self.parameterAsEnumString(parameters, "OTHER_BANDS", context),
+            luminance=self.parameterAsBoolean(parameters, "LUMINANCE", context),
             exact=self.parameterAsBoolean(parameters, "EXACT", context),
             cog=self.parameterAsBoolean(parameters, "COG", context),
             keep_partial=self.parameterAsBoolean(parameters, "KEEP_PARTIAL", context),

@@ -148,6 +148,13 @@ def advanced_parameters() -> List[QgsProcessingParameterDefinition]:
             tr("drop leaves them out; enlarge carries them through by interpolation, behind the others."),
         ),
         _advanced(
+            QgsProcessingParameterBoolean("LUMINANCE", tr("Sharpen luminance only"), False),
+            tr(
+                "For models of one band and three chosen bands (red, green, blue): the model sharpens the luminance "
+                "and colour is interpolated, instead of sharpening every band on its own."
+            ),
+        ),
+        _advanced(
             QgsProcessingParameterBoolean("EXACT", tr("Full margins for very deep models"), False),
             tr(
                 "Very deep models reach further than they need to. By default the margin that was measured to be "

@@ -19,6 +19,9 @@ from sr_plugin.core.session import LoadedModel, RunSettings, TileResult, TileTas
 from sr_plugin.worker.backends.base import Backend
 from sr_plugin.worker.backends.choose import open_backend
 
+#: Weights of red, green and blue in luminance (ITU-R BT.601).
+_LUMA = np.array([0.299, 0.587, 0.114])
+
 
 def pad_by_reflection(image: np.ndarray, pad: tuple[int, int, int, int]) -> np.ndarray:
     """``(bands, h, w)`` with pixels added on the left, top, right, bottom; one-pixel sides are repeated."""
@@ -107,7 +110,8 @@ class Engine:
             result = enlarge(data, card.scale)
         else:
             fed = settings.fed_bands or data.shape[0]
-            result = self._through_network(self._backend, data[:fed])
+            through = self._luminance_through_network if settings.luminance else self._through_network
+            result = through(self._backend, data[:fed])
             if fed < data.shape[0]:
                 result = np.concatenate([result, enlarge_cubic(data[fed:], card.scale)])
         comparable = result.shape[0] == data.shape[0]
@@ -117,9 +121,21 @@ class Engine:
         squares = self._squared_difference(final, _crop(data, task.crop)) if comparable else float("nan")
         return TileResult((NamedArray("image", final),), self._statistics(squares, final.shape, started))
 
+    def _luminance_through_network(self, backend: Backend, data: np.ndarray) -> np.ndarray:
+        """Red, green, blue enlarged by cubic convolution, plus what the network adds to their luminance.
+
+        The same as enlarging chroma by interpolation and luminance by the network, because the three bands are
+        luminance plus a linear function of chroma.
+        """
+        card, _ = self._required()
+        luminance = np.tensordot(_LUMA, data, axes=1)[None].astype(data.dtype)
+        sharpened = self._through_network(backend, luminance)
+        return enlarge_cubic(data, card.scale) + (sharpened - enlarge_cubic(luminance, card.scale))
+
     def _through_network(self, backend: Backend, data: np.ndarray) -> np.ndarray:
         card, settings = self._required()
-        model_in, remainder = to_model(data, settings.radiometry)
+        radiometry = settings.radiometry.first_bands(data.shape[0])
+        model_in, remainder = to_model(data, radiometry)
         batch = model_in[:, None] if card.per_band else model_in[None]
         output = backend.forward(batch)
         output = output[:, 0] if card.per_band else output[0]
@@ -129,7 +145,7 @@ class Engine:
                 f"The model gave an image of shape {output.shape} where its card promises {expected}.",
                 "Check scale and bands in the model card.",
             )
-        result = from_model(output, settings.radiometry, data.dtype)
+        result = from_model(output, radiometry, data.dtype)
         if remainder is not None and result.shape[0] == remainder.shape[0]:
             result += enlarge_cubic(remainder, card.scale)
         return result

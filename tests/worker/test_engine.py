@@ -9,7 +9,7 @@ from sr_plugin.core.errors import ModelFailed, ModelUnreadable, OutOfMemory, Pro
 from sr_plugin.core.grid import Window
 from sr_plugin.core.protocol import NamedArray
 from sr_plugin.core.radiometry import BandScaling, compose
-from sr_plugin.core.resampling import enlarge_nearest
+from sr_plugin.core.resampling import enlarge_cubic, enlarge_nearest
 from sr_plugin.core.session import LoadedModel, RunSettings, TileTask
 from sr_plugin.core.value_range import VALUE_RANGES, ValueRange
 from sr_plugin.worker import engine as engine_module
@@ -82,6 +82,18 @@ def test_one_band_networks_take_every_band_on_its_own(monkeypatch):
     out, _ = infer(load(monkeypatch, network_card(1), backend, bands=5), pixels)
     assert backend.fed[0].shape == (5, 1, 4, 4)
     np.testing.assert_array_equal(out, enlarge_nearest(pixels, 2))
+
+
+def test_luminance_only(monkeypatch):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(500, 9000, (3, 20, 20)).astype(np.uint16)
+    backend = Doubling()
+    card = network_card(1)
+    out, _ = infer(load(monkeypatch, card, backend, luminance=True, output_type="float32"), pixels)
+    assert backend.fed[0].shape == (1, 1, 20, 20)
+    luma = np.tensordot([0.299, 0.587, 0.114], pixels.astype(float), axes=1)[None]
+    smooth = enlarge_cubic(pixels.astype(float), 2)
+    np.testing.assert_allclose(out, smooth + enlarge_nearest(luma, 2) - enlarge_cubic(luma, 2), atol=0.02)
 
 
 def test_padding_and_crop(monkeypatch):
