@@ -28,7 +28,7 @@ define install
 	  || $(1) -m pip install $(PIP_FLAGS) $(2) -c $(LISTS)/cpu.txt --extra-index-url $(CPU_INDEX)
 endef
 
-.PHONY: help system setup demo test test-all test-plain stage lint bench package deploy clean
+.PHONY: help system setup demo test test-all test-plain stage lint bench screenshots package deploy clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -94,6 +94,9 @@ lint: $(VENV)/.full ## style, grammar of Python 3.9 outside the worker, security
 	$(PYTHON) tools/check_grammar.py sr_plugin tools --except sr_plugin/worker
 	@# Bandit takes the reasons behind "nosec" for names of tests and warns of each word.
 	$(PYTHON) -m bandit -q -c pyproject.toml -r sr_plugin 2>&1 | sed '/Test in comment/d'
+
+screenshots: $(VENV)/.light stage ## pictures of the real desktop in build/screenshots
+	$(PYTHON) tools/screenshots.py build/screenshots
 
 bench: $(VENV)/.full ## time the engine
 	$(TEST_ENVIRONMENT) $(PYTHON) -m tests.benchmarks.bench_engine $(BENCH_ARGS)

@@ -100,13 +100,13 @@ def writing_rate(folder: str, side: int = 8192) -> float:
     return spec.raw_bytes / 1e6 / seconds
 
 
-def measure(source: str, model: str, tile: int, folder: str, worker: str) -> Dict[str, float]:
+def measure(source: str, model: str, tile: int, folder: str, worker: str, repeats: int) -> Dict[str, float]:
     """One row of the table."""
     output = os.path.join(folder, "out.tif")
     request = SuperResolveRequest(source, output, model, bands=(1, 2, 3, 4), tile=tile, normalisation="divide:10000")
     bare, whole = [], []
     plan = prepare_run(request, SilentFeedback()).plan
-    for _ in range(2):
+    for _ in range(repeats):
         bare.append(bare_forward(plan))
         whole.append(whole_run(request, worker))
     return {
@@ -125,6 +125,7 @@ def main() -> None:
     parser.add_argument("--tiles", type=int, nargs="+", default=[128, 256])
     parser.add_argument("--models", nargs="+", default=["s2-rgbn-x4", "srresnet"])
     parser.add_argument("--worker", default="", help="Python of the worker; empty: in this process")
+    parser.add_argument("--repeats", type=int, default=2, help="runs of each, taken in turn; the best one counts")
     parser.add_argument("--json", help="write the figures to this file")
     args = parser.parse_args()
     rows: List[Dict[str, object]] = []
@@ -132,12 +133,12 @@ def main() -> None:
         source, network = os.path.join(folder, "scene.tif"), os.path.join(folder, "srresnet.pth")
         make_scene(source, args.size)
         make_network(network)
-        print(f"{args.size} x {args.size} x 4 uint16, {os.cpu_count()} cores; seconds, best of 2, taken in turn")
+        print(f"{args.size} x {args.size} x 4 uint16, {os.cpu_count()} cores; seconds, best of {args.repeats}, in turn")
         print(f"{'model':<12} {'tile':>5} {'margin':>6} {'bare forward':>13} {'whole run':>10} {'ratio':>6}")
         for model in args.models:
             reference = network if model == "srresnet" else find_model(model).name
             for tile in args.tiles:
-                row = measure(source, reference, tile, folder, args.worker)
+                row = measure(source, reference, tile, folder, args.worker, args.repeats)
                 rows.append({"model": model, **row})
                 figures = f"{row['bare']:>13.2f} {row['whole']:>10.2f} {row['ratio']:>6.3f}"
                 print(f"{model:<12} {row['tile']:>5} {row['margin']:>6} {figures}", flush=True)
