@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from typing import List, Optional
 
@@ -11,6 +12,10 @@ from sr_plugin.command_line import superresolve_command
 from sr_plugin.core.errors import Cancelled, SuperResolutionError
 from sr_plugin.core.locations import plugin_version
 from sr_plugin.runtime import environment_command
+
+
+#: Environment variable that shows the details of errors that were not foreseen.
+DEBUG = "SR_PLUGIN_DEBUG"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -38,3 +43,10 @@ def main(arguments: Optional[List[str]] = None) -> int:
             print(json.dumps({"error": {"code": error.code, "message": error.message, "hint": error.hint}}))
         print(f"{error.message}\n{error.hint}".strip(), file=sys.stderr)
         return 130 if isinstance(error, Cancelled) else 1
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            raise
+        reason = f"{type(error).__name__}: {error}"
+        print(f"The command failed in a way that was not foreseen ({reason}).", file=sys.stderr)
+        print(f"Please report it; with {DEBUG}=1 in the environment all details are shown.", file=sys.stderr)
+        return 1

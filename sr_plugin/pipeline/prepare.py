@@ -69,7 +69,12 @@ def _area(source: RasterSource, request: SuperResolveRequest) -> Window:
         return grid.window
     if not all(np.isfinite(request.extent)):
         raise EmptyExtent("The extent holds numbers that are not finite.")
-    area = grid.window_of_extent(request.extent)
+    try:
+        area = grid.window_of_extent(request.extent)
+    except ZeroDivisionError:
+        raise UnsupportedRaster(
+            "The raster's geotransform is singular, so no extent can be found in it.", "Leave the extent out."
+        ) from None
     if area.empty:
         raise EmptyExtent("The extent does not overlap the raster.", "Choose an extent inside the raster.")
     return area

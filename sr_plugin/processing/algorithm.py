@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import Any, Dict, Optional
 
 from qgis.core import QgsProcessingAlgorithm, QgsProcessingContext, QgsProcessingException, QgsProcessingFeedback
@@ -64,3 +65,9 @@ class Algorithm(QgsProcessingAlgorithm):
             return self.run_algorithm(parameters, context, feedback)
         except SuperResolutionError as error:
             raise QgsProcessingException(str(error)) from error
+        except Exception as error:
+            # Details for a report; the sentence is what the user reads first.
+            feedback.pushDebugInfo(traceback.format_exc())
+            reason = f"{type(error).__name__}: {error}"
+            sentence = tr("The run failed in a way that was not foreseen ({}). Please report it with the log.")
+            raise QgsProcessingException(sentence.format(reason)) from error

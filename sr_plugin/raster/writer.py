@@ -242,7 +242,8 @@ class RasterWriter:
                 try:
                     self._dataset.FlushCache()
                     if self.spec.cog:
-                        copies.append(self._cloud_optimised(cancelled))
+                        copies.append(self.partial[: -len(".tif")] + ".cog.tif")
+                        self._cloud_optimised(copies[-1], cancelled)
                     else:
                         self._overviews(cancelled)
                     self._dataset = None
@@ -278,9 +279,8 @@ class RasterWriter:
             method = "AVERAGE" if self.spec.smooth else "NEAREST"
             self._dataset.BuildOverviews(method, factors, callback=_until(cancelled))
 
-    def _cloud_optimised(self, cancelled: Callable[[], bool]) -> str:
+    def _cloud_optimised(self, path: str, cancelled: Callable[[], bool]) -> None:
         """Copy into a cloud-optimised GeoTIFF beside the partial file."""
-        path = self.partial[: -len(".tif")] + ".cog.tif"
         stored = {**compression(self.spec.pixel_type), **user_options(self.spec.create_options)}
         options = {
             "COMPRESS": stored["COMPRESS"],
@@ -298,7 +298,6 @@ class RasterWriter:
             raise OutputError("This GDAL cannot write cloud-optimised GeoTIFFs.", "Leave that option off.")
         copy = driver.CreateCopy(path, self._dataset, 0, pairs, callback=_until(cancelled))
         del copy
-        return path
 
     def close(self) -> None:
         """Close the partial file and leave it where it is."""

@@ -238,3 +238,17 @@ def test_rasters_smaller_than_the_reach_of_a_network(make_raster, tmp_path, caps
     code, told = run(capsys, source, output, "--model", "s2-rgbn-x2", "--in-process", "--quiet")
     assert code == 0, told
     assert abs(read_raster(output).astype(int) - 1200).max() < 300
+
+
+def test_what_was_not_foreseen_is_told_without_a_traceback(make_raster, tmp_path, capsys, monkeypatch):
+    from sr_plugin.command_line import superresolve_command
+
+    def fails(*_):
+        raise KeyError("surprise")
+
+    monkeypatch.setattr(superresolve_command, "superresolve", fails)
+    code, told = run(capsys, make_raster(np.ones((1, 3, 3), np.uint8)), str(tmp_path / "o.tif"), "--in-process")
+    assert code == 1 and "not foreseen (KeyError" in told and "report it" in told
+    monkeypatch.setenv("SR_PLUGIN_DEBUG", "1")
+    with pytest.raises(KeyError):
+        run(capsys, make_raster(np.ones((1, 3, 3), np.uint8)), str(tmp_path / "o.tif"), "--in-process")
