@@ -19,6 +19,8 @@ from sr_plugin.core.resampling import BandedMatrix, apply_both
 
 #: Entries of the pseudo-inverse below this share of its largest one are dropped: under a tenth of a DN for 16 bits.
 _NEGLIGIBLE = 1e-6
+#: Entries below this share do not count as reach: they move a result by less than a thousandth of a DN.
+_OUT_OF_REACH = 1e-5
 
 
 def gaussian_sigma(scale: int, mtf_nyquist: float) -> float:
@@ -84,6 +86,6 @@ def consistency_reach(scale: int, psf: PointSpread) -> int:
     reduction = _dense_reduction(length, scale, psf)
     restoration = np.linalg.solve(reduction @ reduction.T, reduction).T
     middle = length // 2
-    used = np.flatnonzero(np.abs(restoration[middle * scale]) > _NEGLIGIBLE * np.abs(restoration).max())
+    used = np.flatnonzero(np.abs(restoration[middle * scale]) > _OUT_OF_REACH * np.abs(restoration).max())
     blur = int(math.ceil(4 * gaussian_sigma(scale, psf.mtf_nyquist) / scale))
     return int(max(middle - used[0], used[-1] - middle)) + blur

@@ -8,9 +8,12 @@ from typing import Optional
 from sr_plugin.core.card import ModelCard
 
 #: Working memory that a tile may take at most, in bytes: larger tiles gain nothing on a CPU.
-_MOST = 1 << 30
+_MOST = 2 << 30
 #: Assumed when the system does not tell how much memory is free.
 _UNKNOWN = 2 << 30
+
+#: Families whose last layer enlarges, so that all features lie on the input's grid.
+_ENLARGE_LAST = ("edsr_bicubic", "srvgg", "espcn")
 
 _SMALLEST, _LARGEST = 64, 512
 
@@ -33,11 +36,13 @@ def free_memory() -> Optional[int]:
 def bytes_per_pixel(card: ModelCard) -> int:
     """Rough working memory of a network per input pixel in bytes.
 
-    Three copies of the widest layer's activations, which sits on the output grid in networks that enlarge early.
+    Three copies of the widest layer's activations, which sits on the output grid in networks that enlarge before it.
     """
     if card.family == "builtin":
         return 64 * card.scale**2
     width = int(card.hyperparameters.get("width") or card.hyperparameters.get("features") or 64)
+    if card.family in _ENLARGE_LAST:
+        return 4 * 4 * max(1, len(card.input_bands)) * card.scale**2 + 4 * width * 8
     return 3 * 4 * width * card.scale**2 + 4 * 4 * width * 5
 
 
