@@ -8,11 +8,10 @@ import os
 import sys
 from typing import List, Optional
 
-from sr_plugin.command_line import superresolve_command
+from sr_plugin.command_line import model_command, superresolve_command
 from sr_plugin.core.errors import Cancelled, SuperResolutionError
 from sr_plugin.core.locations import plugin_version
 from sr_plugin.runtime import environment_command
-
 
 #: Environment variable that shows the details of errors that were not foreseen.
 DEBUG = "SR_PLUGIN_DEBUG"
@@ -25,8 +24,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=plugin_version())
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     superresolve_command.add_parser(commands)
+    model_command.add_parser(commands)
     environment_command.add_parser(commands)
     return parser
+
+
+def _joined_extent(arguments: List[str]) -> List[str]:
+    """``--extent -71,41,-70,42`` as one word, because a value that starts with a minus looks like an option."""
+    joined: List[str] = []
+    for word in arguments:
+        if joined and joined[-1] == "--extent":
+            joined[-1] = f"--extent={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
@@ -35,7 +46,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     Returns:
         0 for a whole result, 1 for an error that was told, 2 for wrong arguments, 130 for a cancel.
     """
-    args = _parser().parse_args(arguments)
+    args = _parser().parse_args(_joined_extent(sys.argv[1:] if arguments is None else arguments))
     try:
         return int(args.run(args))
     except SuperResolutionError as error:

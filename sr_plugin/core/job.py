@@ -20,14 +20,12 @@ class SourceIdentity:
     Attributes:
         dataset: GDAL dataset name.
         bands: band numbers from 1.
-        bytes: file size, or -1 where it is no plain file.
-        modified_ns: modification time in nanoseconds, or -1.
+        files: digest of paths, sizes and modification times of all files behind it; empty where they cannot be seen.
     """
 
     dataset: str
     bands: Tuple[int, ...]
-    bytes: int = -1
-    modified_ns: int = -1
+    files: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,6 +42,7 @@ class JobPlan:
             side of a window and the pixels that it reaches over into the next one.
         nodata: nodata value of the result, or None.
         mask: digest of the mask polygons, empty without a mask.
+        storage: the user's creation options of the result's file.
     """
 
     source: SourceIdentity
@@ -55,6 +54,7 @@ class JobPlan:
     margin: int
     nodata: Optional[float] = None
     mask: str = ""
+    storage: Tuple[str, ...] = ()
 
     @property
     def blended(self) -> bool:
@@ -102,6 +102,7 @@ class JobPlan:
             margin=values["margin"],
             nodata=values["nodata"],
             mask=values["mask"],
+            storage=tuple(values["storage"]),
         )
 
     @property

@@ -1,93 +1,108 @@
-"""A model card for an ONNX file that has none beside it: from its shapes and metadata."""
+"""A model card for an ONNX file that has none beside it: from its shapes and metadata.
+
+What neither tells is listed in the card as *unmeasured* and is found by running the model
+(:mod:`sr_plugin.core.description`).
+"""
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import replace
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
-from sr_plugin.core.card import BandSpec, ModelCard, TileConstraints, WeightFile
+from sr_plugin.core.architectures.family import bands as named_bands
+from sr_plugin.core.card import ModelCard, TileConstraints, WeightFile
+from sr_plugin.core.description import with_unmeasured
 from sr_plugin.core.digest import sha256_of
 from sr_plugin.core.errors import ModelUnreadable
-from sr_plugin.core.onnx_file import OnnxHeader, OnnxTensor, read_onnx_header
-from sr_plugin.core.value_range import VALUE_RANGES
+from sr_plugin.core.evoland_recipe import recipe_beside, with_recipe
+from sr_plugin.core.onnx_file import OnnxHeader, check_external_data, read_onnx_header
+from sr_plugin.core.onnx_layout import OnnxImage, onnx_image
+from sr_plugin.core.onnx_metadata import parse_metadata, range_is_told, with_metadata
 
-#: Margin where neither card nor metadata tell the reach; above that of the common small networks.
-_ASSUMED_REACH = 40
-_RGB = (BandSpec("red", "red", 0.665), BandSpec("green", "green", 0.560), BandSpec("blue", "blue", 0.490))
-
-
-def _metadata(header: OnnxHeader) -> Dict[str, Any]:
-    """Metadata values are JSON text in most tools, plain text in others."""
-    values = {}
-    for key, text in header.metadata.items():
-        try:
-            values[key] = json.loads(text)
-        except ValueError:
-            values[key] = text
-    return values
+_FLOATS = ("float32", "float16")
 
 
-def _bands(count: int) -> Tuple[BandSpec, ...]:
-    return _RGB if count == 3 else tuple(BandSpec(f"band {i + 1}") for i in range(count))
-
-
-def _image(tensor: OnnxTensor, path: str) -> Tuple[int, Optional[int], Optional[int]]:
-    """Channels, height and width of an image tensor."""
-    if len(tensor.shape) != 4 or tensor.element_type not in ("float32", "float16") or tensor.shape[1] is None:
-        raise ModelUnreadable(
-            f"'{path}' takes or gives something else than one image (batch, bands, height, width): {tensor.shape}.",
-            "Export the model with one image in and one image out, in float32.",
-        )
-    return tensor.shape[1], tensor.shape[2], tensor.shape[3]
-
-
-def _scale(header: OnnxHeader, known: Dict[str, Any], path: str) -> int:
-    declared = known.get("sr:scale")
-    if isinstance(declared, int) and declared >= 1:
-        return declared
-    _, height, _ = _image(header.inputs[0], path)
-    _, out_height, _ = _image(header.outputs[0], path)
-    if height and out_height and out_height % height == 0:
-        return out_height // height
-    raise ModelUnreadable(
-        f"'{path}' does not tell its scale factor.",
-        "Put a model card (JSON) of the same name beside it, or add the metadata key sr:scale.",
-    )
-
-
-def card_from_onnx(path: str) -> ModelCard:
-    """The card of an ONNX file.
-
-    Raises:
-        ModelUnreadable: when the file is no model with one image in and one out, or its scale cannot be known.
-    """
-    header = read_onnx_header(path)
+def _images(header: OnnxHeader, path: str) -> Tuple[OnnxImage, OnnxImage]:
     if len(header.inputs) != 1 or len(header.outputs) != 1:
         raise ModelUnreadable(
             f"'{path}' has {len(header.inputs)} inputs and {len(header.outputs)} outputs.",
             "Only models with one image in and one image out can be run.",
         )
-    known = _metadata(header)
-    channels, height, width = _image(header.inputs[0], path)
-    out_channels = _image(header.outputs[0], path)[0]
+    images = []
+    for tensor in (header.inputs[0], header.outputs[0]):
+        image = onnx_image(tensor.shape)
+        if image is None or tensor.element_type not in _FLOATS:
+            raise ModelUnreadable(
+                f"'{path}' takes or gives something else than one image (batch, bands, height, width): "
+                f"{tensor.element_type or 'an unknown type'} {tensor.shape}.",
+                "Export the model with one image in and one image out, in float32.",
+            )
+        images.append(image)
+    return images[0], images[1]
+
+
+def _scale(known: Dict[str, Any], source: OnnxImage, result: OnnxImage) -> Optional[int]:
+    """The scale factor that metadata or fixed shapes tell."""
+    declared = known.get("sr:scale")
+    if isinstance(declared, int) and 1 <= declared <= 64:
+        return declared
+    if source.height and result.height and result.height % source.height == 0:
+        return result.height // source.height
+    return None
+
+
+def _unmeasured(known: Dict[str, Any], scale: Optional[int], source: OnnxImage, result: OnnxImage) -> List[str]:
+    missing = [] if scale else ["scale"]
+    if source.bands is None or (result.bands is None and not known.get("sr:out_bands")):
+        missing.append("bands")
+    if "sr:receptive_field" not in known and known.get("sr:global_ops") is not True:
+        missing += ["reach", "tiles"]
+    if not range_is_told(known):
+        missing.append("range")
+    return missing
+
+
+def card_from_onnx(path: str) -> ModelCard:
+    """The card of an ONNX file, as far as the file tells; see :func:`~sr_plugin.core.description.needs_description`.
+
+    Raises:
+        ModelUnreadable: when the file is no model with one image in and one out, its weights lie outside its folder,
+            or its metadata are of the wrong form.
+    """
+    header = read_onnx_header(path)
+    source, result = _images(header, path)
+    check_external_data(path, header)
+    known = parse_metadata(header.metadata)
+    scale = _scale(known, source, result)
     reach = known.get("sr:receptive_field")
-    value_range = VALUE_RANGES.get(str(known.get("sr:range")), VALUE_RANGES["unit"])
+    in_bands, out_bands = source.bands or 0, result.bands or source.bands or 0
     name = os.path.splitext(os.path.basename(path))[0]
+    fixed = (source.height, source.width) if source.height and source.width else None
     card = ModelCard(
         name=name,
         title=name,
         family="onnx",
-        scale=_scale(header, known, path),
-        input_bands=_bands(channels),
-        output_bands=() if out_channels == channels else _bands(out_channels),
-        value_range=value_range,
-        reach=reach if isinstance(reach, int) else _ASSUMED_REACH,
-        tiles=TileConstraints(fixed=(height, width) if height and width else None),
+        scale=scale or 1,
+        input_bands=named_bands(in_bands),
+        output_bands=() if out_bands == in_bands else named_bands(out_bands),
+        reach=reach if isinstance(reach, int) and reach >= 0 else None,
+        tiles=TileConstraints(fixed=fixed),
+        training_tile=min(fixed) if fixed else 128,
         weights=(WeightFile(path, "onnx", sha256_of(path)),),
         verified=False,
     )
-    return (
-        card if isinstance(reach, int) else replace(card, notes=f"The reach is not known; {_ASSUMED_REACH} is assumed.")
-    )
+    card = with_metadata(card, known, path)
+    missing = _unmeasured(known, scale, source, result)
+    recipe = recipe_beside(path)
+    if recipe is not None:
+        card = with_recipe(card, recipe)
+        missing = [name for name in missing if name not in ("scale", "reach", "range", "tiles")]
+    if source.bands and len(card.input_bands) != source.bands:
+        raise ModelUnreadable(
+            f"'{path}' takes {source.bands} band(s), but {len(card.input_bands)} are named.",
+            "Correct the names in the metadata or in the file beside it.",
+        )
+    if "reach" in missing:
+        card = replace(card, reach=None)
+    return with_unmeasured(card, missing)

@@ -1,19 +1,22 @@
 """The header of an ONNX file, read with nothing but the standard library.
 
-Only what a model card needs is read: the graph's inputs and outputs with their types and shapes, the opset, and the
-metadata. Field numbers are those of onnx.proto (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto).
+Only what a model card needs is read: the graph's inputs and outputs with their types and shapes, the opset, the
+metadata, and the names of files with external data. Field numbers are those of onnx.proto (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto).
 """
 
 from __future__ import annotations
 
 import mmap
+import os
 from dataclasses import dataclass, field
-from typing import Dict, Iterator, List, Optional, Tuple, Union
+from typing import Dict, Iterator, List, Optional, Set, Tuple, Union
 
 from sr_plugin.core.errors import ModelUnreadable
 
 _ELEMENT_TYPES = {1: "float32", 10: "float16", 11: "float64", 2: "uint8", 5: "int16", 6: "int32", 7: "int64"}
 _MAX_FIELDS = 5_000_000
+#: Graphs inside nodes (loops, branches) nest no deeper than this in sensible files.
+_MAX_DEPTH = 16
 
 #: A field's value: an integer, or the start and end of its bytes.
 _Value = Union[int, Tuple[int, int]]
@@ -36,13 +39,22 @@ class OnnxTensor:
 
 @dataclass
 class OnnxHeader:
-    """What an ONNX file says about itself."""
+    """What an ONNX file says about itself.
+
+    Attributes:
+        inputs, outputs: of the graph, without the weights.
+        opset: version of the standard operators.
+        producer: the program that wrote it.
+        metadata: keys and texts.
+        external: files, relative to the model's folder, that hold weights.
+    """
 
     inputs: List[OnnxTensor] = field(default_factory=list)
     outputs: List[OnnxTensor] = field(default_factory=list)
     opset: int = 0
     producer: str = ""
     metadata: Dict[str, str] = field(default_factory=dict)
+    external: List[str] = field(default_factory=list)
 
 
 class _Reader:
@@ -125,26 +137,59 @@ def _tensor(reader: _Reader, span: _Value) -> OnnxTensor:
     return OnnxTensor(name, element, shape)
 
 
+def _external_of_tensor(reader: _Reader, span: _Value) -> Iterator[str]:
+    for number, value in reader.fields(*_span(span)):
+        if number == 13:
+            key, text = _pair(reader, value)
+            if key == "location":
+                yield text
+
+
+def _external_of_graph(reader: _Reader, span: _Value, depth: int = 0) -> Iterator[str]:
+    """Files with weights of a graph: of its initialisers, and of the constants and graphs inside its nodes."""
+    if depth > _MAX_DEPTH:
+        raise ValueError("graphs nested too deep")
+    for number, value in reader.fields(*_span(span)):
+        if number == 5:
+            yield from _external_of_tensor(reader, value)
+        elif number == 1:
+            attributes = [v for n, v in reader.fields(*_span(value)) if n == 5]
+            for attribute in attributes:
+                for part, content in reader.fields(*_span(attribute)):
+                    if part in (5, 10):
+                        yield from _external_of_tensor(reader, content)
+                    elif part in (6, 11):
+                        yield from _external_of_graph(reader, content, depth + 1)
+
+
 def _pair(reader: _Reader, span: _Value) -> Tuple[str, str]:
     values = {number: reader.text(value) for number, value in reader.fields(*_span(span)) if number in (1, 2)}
     return values.get(1, ""), values.get(2, "")
 
 
+def _read_graph(reader: _Reader, span: _Value, header: OnnxHeader) -> Set[str]:
+    """Note inputs, outputs and external files of the graph; the names of its weights."""
+    weights: Set[str] = set()
+    for part, content in reader.fields(*_span(span)):
+        if part == 11:
+            header.inputs.append(_tensor(reader, content))
+        elif part == 12:
+            header.outputs.append(_tensor(reader, content))
+        elif part == 5:
+            names = [v for n, v in reader.fields(*_span(content)) if n == 8]
+            weights.update(reader.text(name) for name in names)
+    header.external.extend(dict.fromkeys(_external_of_graph(reader, span)))
+    return weights
+
+
 def _read(reader: _Reader, size: int) -> OnnxHeader:
     header = OnnxHeader()
-    weights = set()
+    weights: Set[str] = set()
     for number, value in reader.fields(0, size):
         if number == 2:
             header.producer = reader.text(value)
         elif number == 7:
-            for part, content in reader.fields(*_span(value)):
-                if part == 11:
-                    header.inputs.append(_tensor(reader, content))
-                elif part == 12:
-                    header.outputs.append(_tensor(reader, content))
-                elif part == 5:
-                    names = [v for n, v in reader.fields(*_span(content)) if n == 8]
-                    weights.update(reader.text(name) for name in names)
+            weights.update(_read_graph(reader, value, header))
         elif number == 8:
             opset = dict(reader.fields(*_span(value)))
             if 1 not in opset or not reader.text(opset[1]):
@@ -170,7 +215,29 @@ def read_onnx_header(path: str) -> OnnxHeader:
     except OSError as error:
         raise ModelUnreadable(f"The model file '{path}' cannot be read ({error}).") from error
     except ValueError as error:
-        raise ModelUnreadable(f"'{path}' is no ONNX model, or it is damaged ({error}).") from error
+        raise ModelUnreadable(
+            f"The plugin cannot load '{path}': it is no ONNX model, or it is damaged ({error})."
+        ) from error
     if not header.inputs or not header.outputs:
-        raise ModelUnreadable(f"'{path}' is no ONNX model: it has no graph with an input and an output.")
+        raise ModelUnreadable(f"The plugin cannot load '{path}': it is no ONNX model with an input and an output.")
     return header
+
+
+def check_external_data(path: str, header: OnnxHeader) -> None:
+    """Refuse a model whose weights lie in files outside its own folder.
+
+    Raises:
+        ModelUnreadable: naming the file that is outside or missing.
+    """
+    folder = os.path.realpath(os.path.dirname(os.path.abspath(path)))
+    for location in header.external:
+        target = os.path.realpath(os.path.join(folder, location))
+        if os.path.isabs(location) or not target.startswith(os.path.join(folder, "")):
+            raise ModelUnreadable(
+                f"'{path}' keeps its weights in a file outside its own folder ({location}).",
+                "Use only models that you trust; export it again with the weights beside it.",
+            )
+        if not os.path.isfile(target):
+            raise ModelUnreadable(
+                f"The file '{location}' with the weights of '{path}' is missing.", "Put it beside the model file."
+            )

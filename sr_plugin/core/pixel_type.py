@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Optional, Sequence
 
 import numpy as np
 
@@ -14,6 +14,12 @@ def working_type(*types: str) -> np.dtype:
     """Floating type that holds all values of the given pixel types exactly: float32 up to 16 bits, else float64."""
     wide = {"uint32", "int32", "float64", "uint64", "int64"}
     return np.dtype(np.float64 if any(t in wide for t in types) else np.float32)
+
+
+def common_type(types: Sequence[str]) -> np.dtype:
+    """The smallest pixel type that holds all values of the given ones; float64 where no integer type does."""
+    common = np.result_type(*types)
+    return common if common.name in PIXEL_TYPES else np.dtype(np.float64)
 
 
 def cast_pixels(values: np.ndarray, dtype: str) -> np.ndarray:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Dict, Mapping, Sequence, Tuple
 
 from sr_plugin.core.card import ModelCard
+from sr_plugin.core.errors import ModelFailed
 from sr_plugin.core.grid import Window
 from sr_plugin.core.protocol import NamedArray
 from sr_plugin.core.radiometry import Radiometry
@@ -121,6 +122,30 @@ class ModelSession(ABC):
     @abstractmethod
     def submit(self, arrays: Sequence[NamedArray], task: TileTask) -> Future[TileResult]:
         """Queue one tile. The future fails with a :class:`~sr_plugin.core.errors.SuperResolutionError`."""
+
+    def describe(self, card: ModelCard) -> Dict[str, Any]:
+        """Measure a black-box model; see :mod:`sr_plugin.core.description`.
+
+        Raises:
+            SuperResolutionError: ModelUnreadable, ModelNotRecognised, WorkerDied ...
+        """
+        raise ModelFailed(f"The model '{card.name}' cannot be measured where it runs.", "Run it in a local worker.")
+
+    def probe(self, card: ModelCard) -> Dict[str, Any]:
+        """Show the model a test image: ``errors``, ``best``, ``error``, ``warning``, ``skipped``.
+
+        Raises:
+            SuperResolutionError: when the model cannot be loaded or run.
+        """
+        raise ModelFailed(f"The model '{card.name}' cannot be tested where it runs.", "Run it in a local worker.")
+
+    def export(self, card: ModelCard, path: str) -> Dict[str, Any]:
+        """Write a torch model as ONNX; the answer holds ``fixed`` (the only tile size, or None) and ``notes``.
+
+        Raises:
+            SuperResolutionError: when the model cannot be loaded, converted or written.
+        """
+        raise ModelFailed(f"The model '{card.name}' cannot be exported where it runs.", "Run it in a local worker.")
 
     @abstractmethod
     def close(self) -> None:

@@ -49,6 +49,7 @@ class BlendedCells:
             "consistency_count": float(final.size) / plan.card.scale**2,
         }
         if final.shape[0] == source.shape[0]:
-            back = reduce_image(final.astype(np.float32, copy=False), plan.card.scale, plan.card.psf)
+            exact = working_type(final.dtype.name, source.dtype.name)
+            back = reduce_image(final.astype(exact), plan.card.scale, plan.card.psf)
             sums["consistency_sum"] = float(np.sum((back - source).astype(np.float64) ** 2))
         return final, sums

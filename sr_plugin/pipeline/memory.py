@@ -1,4 +1,8 @@
-"""How much memory is free, and how large a tile may be."""
+"""How large a tile may be.
+
+It follows from the machine's memory, not from what is free at the moment, so that an interrupted run finds the same
+tiles again; where that was too much, tiles are split as they run.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,8 @@ from sr_plugin.core.card import ModelCard
 
 #: Working memory that a tile may take at most, in bytes: larger tiles gain nothing on a CPU.
 _MOST = 2 << 30
-#: Assumed when the system does not tell how much memory is free.
-_UNKNOWN = 2 << 30
+#: Assumed when the system does not tell how much memory there is.
+_UNKNOWN = 8 << 30
 
 #: Families whose last layer enlarges, so that all features lie on the input's grid.
 _ENLARGE_LAST = ("edsr_bicubic", "srvgg", "espcn")
@@ -18,17 +22,10 @@ _ENLARGE_LAST = ("edsr_bicubic", "srvgg", "espcn")
 _SMALLEST, _LARGEST = 64, 512
 
 
-def free_memory() -> Optional[int]:
-    """Bytes of memory that can be taken without swapping, or None where the system does not tell."""
+def total_memory() -> Optional[int]:
+    """Bytes of memory of this machine, or None where the system does not tell."""
     try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            for line in file:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return None
 
@@ -51,7 +48,7 @@ def choose_tile(card: ModelCard, margin: int, bands: int) -> int:
 
     The side is a multiple of 64 so that the blocks of the result are written once each.
     """
-    budget = min(_MOST, (free_memory() or _UNKNOWN) // 4)
+    budget = min(_MOST, (total_memory() or _UNKNOWN) // 8)
     per_pixel = bytes_per_pixel(card) * (max(1, bands // 4) if card.any_bands or card.per_band else 1)
     side = int((budget / per_pixel) ** 0.5) - 2 * margin
     return max(_SMALLEST, min(_LARGEST, side // 64 * 64))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import IO, Optional
@@ -42,7 +43,11 @@ class OutputLock:
                 raise OutputError(f"Nothing can be written beside '{output}' ({error}).") from error
             try:
                 _lock(file)
-            except OSError:
+            except OSError as error:
+                if error.errno not in (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK, errno.EDEADLK):
+                    # A file system without locks, such as some network shares: the run goes on unguarded.
+                    self._file = file
+                    return
                 file.close()
                 raise OutputBusy(f"Another run is writing '{output}'.") from None
             if self._still_there(file):
@@ -61,13 +66,12 @@ class OutputLock:
         """Give the lock back and delete its file."""
         if self._file is None:
             return
-        if sys.platform != "win32":
-            os.remove(self.path)
-            self._file.close()
-        else:
+        if sys.platform == "win32":
             # Windows refuses to delete an open file.
             self._file.close()
+        if os.path.exists(self.path):
             os.remove(self.path)
+        self._file.close()
         self._file = None
 
     def __enter__(self) -> OutputLock:

@@ -18,16 +18,18 @@ from sr_plugin.core.errors import EmptyExtent, ParameterError, UnsupportedRaster
 from sr_plugin.core.grid import Grid, Window
 from sr_plugin.core.job import JobPlan
 from sr_plugin.core.locations import plugin_version
-from sr_plugin.core.pixel_type import PIXEL_TYPES
+from sr_plugin.core.pixel_type import PIXEL_TYPES, common_type
 from sr_plugin.core.point_spread import consistency_reach
 from sr_plugin.core.radiometry import compose
 from sr_plugin.core.session import PRECISIONS, RunSettings
 from sr_plugin.pipeline.band_choice import carried_bands, choose_bands
+from sr_plugin.pipeline.describe import SessionFactory, find_whole_model
 from sr_plugin.pipeline.estimate import Estimate, check_disk, estimate_run
 from sr_plugin.pipeline.match_check import check_match
 from sr_plugin.pipeline.memory import choose_tile
 from sr_plugin.pipeline.request import RunFeedback, SuperResolveRequest
 from sr_plugin.pipeline.scaling import ScalingChoice, choose_scaling
+from sr_plugin.raster import hdf5_reader
 from sr_plugin.raster.fill import FILL_DISTANCE, typical_values
 from sr_plugin.raster.output_path import check_output_path
 from sr_plugin.raster.polygon_mask import PolygonMask, mask_digest
@@ -95,7 +97,7 @@ def _masked_area(area: Window, grid: Grid, mask: Sequence[bytes]) -> Window:
 
 def _output_type(request: SuperResolveRequest, bands: Sequence[BandInfo]) -> str:
     if not request.output_type:
-        return str(np.result_type(*{b.pixel_type for b in bands}))
+        return common_type([b.pixel_type for b in bands]).name
     if request.output_type not in PIXEL_TYPES:
         raise ParameterError(f"'{request.output_type}' is no output type.", f"Use one of {', '.join(PIXEL_TYPES)}.")
     return request.output_type
@@ -126,7 +128,8 @@ def _nodata(request: SuperResolveRequest, bands: Sequence[BandInfo], pixel_type:
     for band in bands:
         if band.nodata is not None and _fits_type(band.nodata, pixel_type):
             return band.nodata
-    declared = any(band.nodata is not None for band in bands)
+    # A value that the band's own type cannot hold marks no pixel at all.
+    declared = any(band.nodata is not None and _fits_type(band.nodata, band.pixel_type) for band in bands)
     return _default_nodata(pixel_type) if gaps or declared else None
 
 
@@ -160,12 +163,27 @@ def _margin(request: SuperResolveRequest, card: ModelCard, gaps: bool, feedback:
             feedback.warning(
                 f"The margin of {request.margin} is below what the model needs ({reach}): borders may show."
             )
-        return request.margin
+        return _fitting_margin(request.margin, card)
     if card.reach is None:
         return reach
     if request.consistency:
         reach += consistency_reach(card.scale, card.psf)
-    return reach + (FILL_DISTANCE if gaps and card.family != "builtin" else 0)
+    return _fitting_margin(reach + (FILL_DISTANCE if gaps and reach > 0 else 0), card)
+
+
+def _fitting_margin(margin: int, card: ModelCard) -> int:
+    """The margin, unless it would leave nothing of the only tile size that the model accepts.
+
+    Raises:
+        ParameterError: when it would.
+    """
+    if card.tiles.fixed and 2 * margin >= min(card.tiles.fixed):
+        height, width = card.tiles.fixed
+        raise ParameterError(
+            f"A margin of {margin} pixels leaves nothing of the {width} x {height} pixels that the model accepts.",
+            "Give a smaller margin; borders of tiles may then show.",
+        )
+    return margin
 
 
 def _tile(request: SuperResolveRequest, card: ModelCard, margin: int, bands: int) -> int:
@@ -209,8 +227,15 @@ def _provenance(request: SuperResolveRequest, card: ModelCard, scaling: ScalingC
     }
 
 
-def prepare_run(request: SuperResolveRequest, feedback: RunFeedback) -> PreparedRun:
+def prepare_run(
+    request: SuperResolveRequest, feedback: RunFeedback, open_session: Optional[SessionFactory] = None
+) -> PreparedRun:
     """Check a request and plan it.
+
+    Args:
+        request: what is asked for.
+        feedback: where messages and warnings go.
+        open_session: where models that do not tell their scale or reach are measured; they are refused without it.
 
     Raises:
         SuperResolutionError: naming what is wrong with input, bands, model, extent, mask, parameters or output.
@@ -219,9 +244,12 @@ def prepare_run(request: SuperResolveRequest, feedback: RunFeedback) -> Prepared
         raise ParameterError(f"'{request.precision}' is no precision.", f"Use one of {', '.join(PRECISIONS)}.")
     if not _DEVICE.fullmatch(request.device):
         raise ParameterError(f"'{request.device}' is no device.", "Use auto, cpu, cuda, cuda:N or mps.")
+    hdf5_reader.register()
     source = RasterSource(request.input)
-    check_output_path(request.output, request.input)
-    card = find_model(request.model)
+    check_output_path(request.output, source.files)
+    card = (
+        find_whole_model(request.model, open_session, feedback.message) if open_session else find_model(request.model)
+    )
     if card.kind not in (SINGLE_IMAGE, TRANSLATION):
         raise ParameterError(
             f"The model '{card.name}' is of the kind {card.kind} and takes more than one raster.",
@@ -263,7 +291,11 @@ def _plan(
     sample = source.read_sample(numbers)
     valid = sample.valid if sample.valid is not None else np.ones(sample.data.shape, bool)
     scaling = choose_scaling(
-        request.normalisation, card.value_range, infos[:fed], lambda: (sample.data[:fed], valid[:fed])
+        request.normalisation,
+        card.value_range,
+        infos[:fed],
+        lambda: (sample.data[:fed], valid[:fed]),
+        source.sentinel2_offset,
     )
     settings = RunSettings(
         radiometry=compose(scaling.bands, card.value_range, card.output_count(fed)),
@@ -284,6 +316,7 @@ def _plan(
         margin=margin,
         nodata=_nodata(request, infos, pixel_type, marked_gaps),
         mask=mask_digest(request.mask) if request.mask is not None else "",
+        storage=tuple(request.create_options),
     )
     output = _output(request, source, plan, _output_bands(card, infos, fed), scaling)
     estimate = estimate_run(plan, output)

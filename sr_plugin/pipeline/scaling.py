@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable, List, Sequence, Tuple
+from typing import Callable, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -89,7 +89,7 @@ def _describe_window(scaling: BandScaling, low: float, high: float) -> str:
     return f"{start:g} to {start + 1 / scaling.gain:g} (percentiles {low:g} and {high:g}) mapped to 0 to 1"
 
 
-def _reflectance(bands: Sequence[BandInfo], sampler: Sampler) -> ScalingChoice:
+def _reflectance(bands: Sequence[BandInfo], sampler: Sampler, add_offset: Optional[float]) -> ScalingChoice:
     if all(b.scale not in (None, 0.0) and (b.scale != 1.0 or b.offset) for b in bands):
         scalings = tuple(BandScaling(float(b.scale or 1.0), float(b.offset or 0.0)) for b in bands)
         return ScalingChoice(scalings, "reflectance by the scale and offset of the bands")
@@ -100,6 +100,10 @@ def _reflectance(bands: Sequence[BandInfo], sampler: Sampler) -> ScalingChoice:
         chosen = data[valid]
         if chosen.size and float(np.percentile(chosen, 99)) <= _LARGEST_FRACTION:
             return ScalingChoice((BandScaling(),) * len(bands), "reflectance as a fraction")
+    if add_offset:
+        scaling = BandScaling(1 / _REFLECTANCE_QUANTIFICATION, add_offset / _REFLECTANCE_QUANTIFICATION)
+        text = f"reflectance = (value {add_offset:+g}) / 10000, by the product's radiometric add-offset"
+        return ScalingChoice((scaling,) * len(bands), text)
     scaling = BandScaling(1 / _REFLECTANCE_QUANTIFICATION)
     return ScalingChoice((scaling,) * len(bands), "reflectance = value / 10000")
 
@@ -111,7 +115,13 @@ def _unit(bands: Sequence[BandInfo], sampler: Sampler) -> ScalingChoice:
     return ScalingChoice(scalings, _describe_window(scalings[0], *_DEFAULT_PERCENTILES))
 
 
-def choose_scaling(choice: str, value_range: ValueRange, bands: Sequence[BandInfo], sampler: Sampler) -> ScalingChoice:
+def choose_scaling(
+    choice: str,
+    value_range: ValueRange,
+    bands: Sequence[BandInfo],
+    sampler: Sampler,
+    add_offset: Optional[float] = None,
+) -> ScalingChoice:
     """Scaling of each band for a model.
 
     Args:
@@ -119,6 +129,7 @@ def choose_scaling(choice: str, value_range: ValueRange, bands: Sequence[BandInf
         value_range: what the model expects.
         bands: the bands that are fed in.
         sampler: called only where the values themselves must be looked at.
+        add_offset: Sentinel-2's radiometric add-offset in DN, where the product tells that it applies.
 
     Raises:
         ParameterError: when the choice cannot be understood.
@@ -129,5 +140,5 @@ def choose_scaling(choice: str, value_range: ValueRange, bands: Sequence[BandInf
     if choice != "auto":
         return _explicit(choice, len(bands), sampler)
     if value_range.quantity == "reflectance":
-        return _reflectance(bands, sampler)
+        return _reflectance(bands, sampler, add_offset)
     return _unit(bands, sampler)

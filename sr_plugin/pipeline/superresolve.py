@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Callable, Optional
 
 from sr_plugin.core.card import ModelCard
@@ -13,6 +15,7 @@ from sr_plugin.pipeline.estimate import remember_speed
 from sr_plugin.pipeline.output_lock import OutputLock
 from sr_plugin.pipeline.prepare import PreparedRun, prepare_run
 from sr_plugin.pipeline.request import RunFeedback, SilentFeedback, SuperResolveRequest, SuperResolveResult
+from sr_plugin.pipeline.threads import POLL_SECONDS, start_thread
 from sr_plugin.pipeline.tile_loop import LoopStatistics, TileLoop
 from sr_plugin.pipeline.unfinished import UnfinishedOutput, worth_keeping
 from sr_plugin.raster.block_cache import limited_block_cache
@@ -68,6 +71,26 @@ def _announce(run: PreparedRun, loaded: LoadedModel, feedback: RunFeedback) -> N
         feedback.warning(note)
 
 
+def _load(session: ModelSession, run: PreparedRun, feedback: RunFeedback) -> LoadedModel:
+    """Load the model in a thread, so that a model that takes long or hangs can be cancelled."""
+    outcome: Future[LoadedModel] = Future()
+
+    def work() -> None:
+        try:
+            outcome.set_result(session.load(run.plan.card, session_settings(run.plan)))
+        except BaseException as error:
+            outcome.set_exception(error)
+
+    start_thread("sr-load", work)
+    while True:
+        try:
+            return outcome.result(timeout=POLL_SECONDS)
+        except FutureTimeout:
+            if feedback.cancelled():
+                session.kill()
+                raise Cancelled("The run was cancelled.") from None
+
+
 def _run_tiles(run: PreparedRun, session: ModelSession, feedback: RunFeedback, keep_partial: bool) -> LoopStatistics:
     output = UnfinishedOutput(run, feedback)
     try:
@@ -101,13 +124,13 @@ def superresolve(
     """
     feedback = feedback or SilentFeedback()
     started = time.monotonic()
-    run = prepare_run(request, feedback)
+    factory = open_session or worker_factory(request.worker_python)
+    run = prepare_run(request, feedback, factory)
     if feedback.cancelled():
         raise Cancelled("The run was cancelled.")
-    factory = open_session or worker_factory(request.worker_python)
     cache = limited_block_cache(run.source_cache)
     with cache, OutputLock(request.output), factory(run.plan.card) as session:
-        loaded = session.load(run.plan.card, session_settings(run.plan))
+        loaded = _load(session, run, feedback)
         _announce(run, loaded, feedback)
         statistics = _run_tiles(run, session, feedback, request.keep_partial)
     seconds = time.monotonic() - started

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Callable, Dict, Mapping
 
-from sr_plugin.core.errors import OutputError, SuperResolutionError
+from sr_plugin.core.errors import Cancelled, OutputError, SourceChanged, SuperResolutionError
 from sr_plugin.core.grid import Window
 from sr_plugin.pipeline.journal import Journal, TileEntry, checksum
 from sr_plugin.pipeline.prepare import PreparedRun
@@ -43,11 +43,16 @@ class UnfinishedOutput:
         try:
             self.journal.start(self.done)
         except OSError as error:
-            self.discard()
+            if self.done:
+                self.keep()
+            else:
+                self.discard()
             raise OutputError(f"Nothing can be written beside '{run.output.path}' ({error}).") from error
 
     def _resume(self, partial: str, feedback: RunFeedback) -> RasterWriter:
-        recorded = self.journal.read() if os.path.exists(partial) else {}
+        # Without a way to tell that the source is still the same, nothing is taken over.
+        known = bool(self._run.plan.source.files)
+        recorded = self.journal.read() if known and os.path.exists(partial) else {}
         if not recorded:
             return RasterWriter(self._run.output, partial)
         try:
@@ -69,9 +74,9 @@ class UnfinishedOutput:
             if pixels is not None:
                 fresh.write(pixels, window)
         fresh.flush()
+        fresh.close()
         old.close()
         os.replace(fresh.partial, partial)
-        fresh.close()
         return RasterWriter(self._run.output, partial, reopen=True)
 
     def _verify(self, writer: RasterWriter, recorded: Mapping[int, TileEntry], cancelled: Callable[[], bool]) -> bool:
@@ -79,7 +84,10 @@ class UnfinishedOutput:
         readable = True
         count = len(self._run.plan.tiles)
         for index, entry in recorded.items():
-            if not 0 <= index < count or cancelled():
+            if cancelled():
+                writer.close()
+                raise Cancelled("The run was cancelled.")
+            if not 0 <= index < count:
                 continue
             if not entry.checksum:
                 self.done[index] = entry
@@ -118,8 +126,6 @@ class UnfinishedOutput:
 
 def worth_keeping(error: BaseException, keep_partial: bool) -> bool:
     """A crash keeps what was done; a cancel only on request; a source that changed makes it worthless."""
-    from sr_plugin.core.errors import Cancelled, SourceChanged
-
     if isinstance(error, Cancelled):
         return keep_partial
     return isinstance(error, SuperResolutionError) and not isinstance(error, SourceChanged)

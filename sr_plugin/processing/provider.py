@@ -45,6 +45,9 @@ class SuperResolutionProvider(QgsProcessingProvider):
 
     def loadAlgorithms(self) -> None:  # noqa: N802 - QGIS API
         """Add the algorithms."""
+        from sr_plugin.processing.exportmodel import ExportModelAlgorithm
+        from sr_plugin.processing.modelinfo import ModelInfoAlgorithm
         from sr_plugin.processing.superresolve import SuperResolveAlgorithm
 
-        self.addAlgorithm(SuperResolveAlgorithm())
+        for algorithm in (SuperResolveAlgorithm, ModelInfoAlgorithm, ExportModelAlgorithm):
+            self.addAlgorithm(algorithm())

@@ -182,7 +182,21 @@ class SuperResolveAlgorithm(Algorithm):
             )
         if area.isEmpty():
             raise EmptyExtent(tr("The extent is empty."))
-        return sides
+        return self._in_raster_coordinates(sides)
+
+    def _in_raster_coordinates(self, sides: Tuple[float, float, float, float]) -> Tuple[float, float, float, float]:
+        """QGIS counts rows of a raster without georeferencing downwards from 0 to -height, GDAL from 0 to height."""
+        from sr_plugin.raster.source import RasterSource
+
+        source = RasterSource(self._dataset)
+        if source.georeferenced:
+            return sides
+        if source.control_points[0]:
+            raise ParameterError(
+                tr("The raster is placed by control points only, so no extent can be cut from it."),
+                tr("Leave the extent out, or warp the raster first."),
+            )
+        return sides[0], -sides[3], sides[2], -sides[1]
 
     def _mask(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> Optional[Tuple[bytes, ...]]:
         if parameters.get("MASK") in (None, ""):
@@ -190,7 +204,16 @@ class SuperResolveAlgorithm(Algorithm):
         source = self.parameterAsSource(parameters, "MASK", context)
         if source is None:
             raise ParameterError(tr("The mask layer cannot be opened."), tr("Choose a polygon layer."))
+        if not self._is_georeferenced():
+            raise ParameterError(
+                tr("The raster is not georeferenced, so no polygons can lie in it."), tr("Leave the mask out.")
+            )
         return mask_polygons(source, self._crs, context)
+
+    def _is_georeferenced(self) -> bool:
+        from sr_plugin.raster.source import RasterSource
+
+        return RasterSource(self._dataset).georeferenced
 
     def _input_layer(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> Optional[QgsRasterLayer]:
         """The input as a layer: one of the project, a file, or any other GDAL dataset name. None where it fails."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Sequence
 
 from sr_plugin.core.errors import OutputError
 
@@ -10,8 +11,8 @@ from sr_plugin.core.errors import OutputError
 _LONGEST_NAME = 255 - 32
 
 
-def check_output_path(path: str, source: str) -> None:
-    """Make sure that a GeoTIFF can be written at ``path`` and is not the source.
+def check_output_path(path: str, source_files: Sequence[str]) -> None:
+    """Make sure that a GeoTIFF can be written at ``path`` and is none of the files of the source.
 
     Raises:
         OutputError: naming the cause.
@@ -28,7 +29,7 @@ def check_output_path(path: str, source: str) -> None:
         raise OutputError(f"The folder '{folder}' does not exist.", "Create it, or choose another folder.")
     if os.path.isdir(path):
         raise OutputError(f"'{path}' is a folder.", "Give the name of a file in it.")
-    if os.path.exists(source) and os.path.exists(path) and os.path.samefile(source, path):
+    if os.path.exists(path) and any(os.path.samefile(source, path) for source in source_files):
         raise OutputError("The output is the input itself, which is never modified.", "Choose another file name.")
     if os.path.exists(path) and not os.access(path, os.W_OK):
         raise OutputError(f"The file '{path}' is there already and may not be replaced.")

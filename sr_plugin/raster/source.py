@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import dataclass
 from typing import Dict, List, Optional, Sequence, Tuple
 
@@ -15,7 +14,11 @@ from sr_plugin.core.buffers import empty_array
 from sr_plugin.core.errors import BandError, SourceChanged, SourceNotFound, SourceUnreadable, UnsupportedRaster
 from sr_plugin.core.grid import Grid, Window
 from sr_plugin.core.job import SourceIdentity
+from sr_plugin.core.pixel_type import common_type
+from sr_plugin.core.sensors import sensor_of_metadata
 from sr_plugin.raster.gdal_errors import GdalMessages, gdal_messages
+from sr_plugin.raster.sentinel2_offset import add_offset
+from sr_plugin.raster.source_files import files_digest, source_files
 
 _PIXEL_TYPES: Dict[int, str] = {
     gdal.GDT_Byte: "uint8",
@@ -50,6 +53,8 @@ class BandInfo:
         unit: unit of the physical value.
         metadata: the band's default metadata domain.
         wavelength_um: centre wavelength, if the metadata tell.
+        palette: colours of class numbers as red, green, blue, alpha; empty for measured values.
+        sensor: which sensor took the raster, if its metadata tell.
     """
 
     number: int
@@ -62,12 +67,14 @@ class BandInfo:
     unit: str
     metadata: Tuple[Tuple[str, str], ...]
     wavelength_um: Optional[float]
+    palette: Tuple[Tuple[int, int, int, int], ...] = ()
+    sensor: str = ""
 
     @property
     def layer_band(self) -> LayerBand:
         """The band in the form that band matching takes."""
         name = gdal.GetColorInterpretationName(self.colour).lower()
-        return LayerBand(self.number, self.description, name, self.wavelength_um)
+        return LayerBand(self.number, self.description, name, self.wavelength_um, self.sensor)
 
 
 @dataclass(frozen=True)
@@ -96,7 +103,12 @@ def _wavelength_um(metadata: Dict[str, str]) -> Optional[float]:
     return None
 
 
-def _band_info(band: gdal.Band, number: int) -> BandInfo:
+def _palette(band: gdal.Band) -> Tuple[Tuple[int, int, int, int], ...]:
+    table = band.GetColorTable()
+    return () if table is None else tuple(table.GetColorEntry(i) for i in range(table.GetCount()))
+
+
+def _band_info(band: gdal.Band, number: int, sensor: str) -> BandInfo:
     code = band.DataType
     if code not in _PIXEL_TYPES:
         raise UnsupportedRaster(
@@ -119,6 +131,8 @@ def _band_info(band: gdal.Band, number: int) -> BandInfo:
         unit=band.GetUnitType() or "",
         metadata=tuple(sorted((str(k), str(v)) for k, v in metadata.items())),
         wavelength_um=_wavelength_um({**imagery, **metadata}),
+        palette=_palette(band),
+        sensor=sensor,
     )
 
 
@@ -156,16 +170,6 @@ def open_dataset(name: str) -> gdal.Dataset:
     raise SourceUnreadable(f"The input '{name}' cannot be opened as a raster{reason}.")
 
 
-def _identity(name: str, bands: Sequence[int]) -> SourceIdentity:
-    try:
-        status = os.stat(name)
-    except (OSError, ValueError):
-        return SourceIdentity(name, tuple(bands))
-    if not stat.S_ISREG(status.st_mode):
-        return SourceIdentity(name, tuple(bands))
-    return SourceIdentity(name, tuple(bands), status.st_size, status.st_mtime_ns)
-
-
 class RasterSource:
     """A raster opened for reading. One object serves one thread.
 
@@ -188,6 +192,8 @@ class RasterSource:
         size = (self.dataset.RasterXSize, self.dataset.RasterYSize)
         self.grid = Grid(*size, tuple(transform), wkt) if transform else Grid(*size, wkt=wkt)
         self.georeferenced = transform is not None
+        facts = {**(self.dataset.GetMetadata("IMAGERY") or {}), **(self.dataset.GetMetadata() or {})}
+        self.sensor = sensor_of_metadata(facts, self.dataset.RasterCount)
 
     @property
     def band_count(self) -> int:
@@ -205,7 +211,7 @@ class RasterSource:
         for number in numbers:
             if not 1 <= number <= self.band_count:
                 raise BandError(f"The raster has {self.band_count} band(s), so there is no band {number}.")
-            infos.append(_band_info(self.dataset.GetRasterBand(number), number))
+            infos.append(_band_info(self.dataset.GetRasterBand(number), number, self.sensor))
         return infos
 
     def layer_bands(self) -> List[LayerBand]:
@@ -218,7 +224,7 @@ class RasterSource:
             metadata = {**(band.GetMetadata("IMAGERY") or {}), **(band.GetMetadata() or {})}
             colour = gdal.GetColorInterpretationName(band.GetColorInterpretation()).lower()
             text = band.GetDescription() or metadata.get("BANDNAME", "")
-            found.append(LayerBand(number, text, colour, _wavelength_um(metadata)))
+            found.append(LayerBand(number, text, colour, _wavelength_um(metadata), self.sensor))
         return found
 
     def paletted(self, numbers: Sequence[int]) -> bool:
@@ -226,10 +232,17 @@ class RasterSource:
         return any(self.dataset.GetRasterBand(n).GetColorTable() is not None for n in numbers)
 
     @property
+    def alpha_band(self) -> int:
+        """Number of the alpha band, 0 where there is none."""
+        for number in range(1, self.band_count + 1):
+            if self.dataset.GetRasterBand(number).GetColorInterpretation() == gdal.GCI_AlphaBand:
+                return number
+        return 0
+
+    @property
     def masked(self) -> bool:
         """True where the raster has a mask shared by all bands or an alpha band."""
-        flags = self.dataset.GetRasterBand(1).GetMaskFlags()
-        return bool(flags & gdal.GMF_PER_DATASET)
+        return self.alpha_band > 0 or bool(self.dataset.GetRasterBand(1).GetMaskFlags() & gdal.GMF_PER_DATASET)
 
     def may_have_gaps(self, numbers: Sequence[int]) -> bool:
         """True where pixels of the given bands may be invalid."""
@@ -266,7 +279,17 @@ class RasterSource:
 
     def identity(self, numbers: Sequence[int]) -> SourceIdentity:
         """Which raster this is, and how to notice that it changed."""
-        return _identity(self.name, numbers)
+        return SourceIdentity(self.name, tuple(numbers), files_digest(self.files))
+
+    @property
+    def files(self) -> Tuple[str, ...]:
+        """Local files that the raster is made of."""
+        return source_files(self.dataset, self.name)
+
+    @property
+    def sentinel2_offset(self) -> Optional[float]:
+        """Sentinel-2's radiometric add-offset in DN where the product tells that it applies, else None."""
+        return add_offset([self.name, *self.files], dict(self.dataset.GetMetadata() or {}))
 
     def read(self, numbers: Sequence[int], window: Window) -> RasterTile:
         """Read whole pixels.
@@ -296,8 +319,7 @@ class RasterSource:
         return all(self.dataset.GetRasterBand(n).GetOverviewCount() > 0 for n in numbers)
 
     def _read(self, numbers: Sequence[int], window: Window, width: int, height: int) -> RasterTile:
-        types = {info.pixel_type for info in self.bands(numbers)}
-        dtype = np.result_type(*types)
+        dtype = common_type([info.pixel_type for info in self.bands(numbers)])
         data = empty_array((len(numbers), height, width), dtype)
         place = (window.col, window.row, window.width, window.height)
         with gdal_messages() as messages:
@@ -332,8 +354,11 @@ class RasterSource:
             nodata = self.dataset.GetRasterBand(number).GetNoDataValue()
             if nodata is not None and not np.isnan(nodata):
                 valid[index] &= data[index] != (np.float32(nodata) if data.dtype == np.float32 else nodata)
-        if self.masked:
-            mask = self.dataset.GetRasterBand(1).GetMaskBand()
+        shared = self.dataset.GetRasterBand(1)
+        masks = [self.dataset.GetRasterBand(self.alpha_band)] if self.alpha_band else []
+        if shared.GetMaskFlags() & gdal.GMF_PER_DATASET and not shared.GetMaskFlags() & gdal.GMF_ALPHA:
+            masks.append(shared.GetMaskBand())
+        for mask in masks:
             values = mask.ReadAsArray(*place, buf_xsize=size[0], buf_ysize=size[1])
             if values is None:
                 raise SourceUnreadable(f"The mask of '{self.name}' cannot be read.")
@@ -351,5 +376,5 @@ class RasterSource:
         Raises:
             SourceChanged: when size or modification time differ or the file is gone.
         """
-        if identity.bytes >= 0 and _identity(self.name, identity.bands) != identity:
+        if identity.files and files_digest(self.files) != identity.files:
             raise SourceChanged(f"The input '{self.name}' changed or vanished while it was being read.")

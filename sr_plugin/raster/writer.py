@@ -27,6 +27,10 @@ _GDAL_TYPES: Dict[str, int] = {
     "float64": gdal.GDT_Float64,
 }
 
+#: Where GDAL keeps what a format cannot hold.
+_SIDE_FILE = ".aux.xml"
+#: Files that belong to an earlier result of the same name: statistics, overviews, mask.
+_STALE_FILES = (_SIDE_FILE, ".ovr", ".msk")
 #: Results up to this side need no overviews.
 _SMALL_SIDE = 1024
 
@@ -41,12 +45,13 @@ class OutputBand:
     offset: Optional[float] = None
     unit: str = ""
     metadata: Tuple[Tuple[str, str], ...] = ()
+    palette: Tuple[Tuple[int, int, int, int], ...] = ()
 
     @classmethod
     def like(cls, info: BandInfo) -> OutputBand:
         """The same facts as a source band."""
         statistics_free = tuple((k, v) for k, v in info.metadata if not k.startswith("STATISTICS_"))
-        return cls(info.description, info.colour, info.scale, info.offset, info.unit, statistics_free)
+        return cls(info.description, info.colour, info.scale, info.offset, info.unit, statistics_free, info.palette)
 
 
 @dataclass(frozen=True)
@@ -143,6 +148,11 @@ class RasterWriter:
         for number, described in enumerate(spec.bands, start=1):
             band = dataset.GetRasterBand(number)
             band.SetColorInterpretation(described.colour)
+            if described.palette:
+                table = gdal.ColorTable()
+                for value, colour in enumerate(described.palette):
+                    table.SetColorEntry(value, colour)
+                band.SetColorTable(table)
             if described.description:
                 band.SetDescription(described.description)
             if described.scale is not None:
@@ -257,16 +267,24 @@ class RasterWriter:
         finally:
             self._dataset = None
             for path in copies[1:]:
-                if os.path.exists(path):
-                    os.remove(path)
+                _remove(path)
         if self.spec.cog:
-            os.remove(self.partial)
+            _remove(self.partial)
 
     def _rename(self, path: str) -> None:
         try:
             with open(path, "rb+") as file:
                 os.fsync(file.fileno())
+            if os.path.exists(path + _SIDE_FILE):
+                # What a GeoTIFF cannot hold, such as a rotated-pole CRS, GDAL keeps beside it.
+                os.replace(path + _SIDE_FILE, self.spec.path + _SIDE_FILE)
+                stale = _STALE_FILES[1:]
+            else:
+                stale = _STALE_FILES
             os.replace(path, self.spec.path)
+            for suffix in stale:
+                if os.path.exists(self.spec.path + suffix):
+                    os.remove(self.spec.path + suffix)
         except OSError as error:
             raise OutputError(f"The result could not be given its name '{self.spec.path}' ({error}).") from error
 
@@ -307,8 +325,14 @@ class RasterWriter:
     def remove(self) -> None:
         """Close the partial file and delete it."""
         self.close()
-        if os.path.exists(self.partial):
-            os.remove(self.partial)
+        _remove(self.partial)
+
+
+def _remove(path: str) -> None:
+    """Delete a file and what GDAL keeps beside it."""
+    for name in (path, path + _SIDE_FILE):
+        if os.path.exists(name):
+            os.remove(name)
 
 
 def _until(cancelled: Callable[[], bool]) -> Callable[..., int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess  # nosec B404: only its constants are used here
 import sys
-from typing import Dict, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional
 
 #: What QGIS sets for its own Python and libraries; a foreign Python that inherits it loads the wrong modules or DLLs.
 _DROPPED_PREFIXES = ("PYTHON", "QGIS_", "GDAL_", "PROJ_", "DYLD_")
@@ -31,8 +31,12 @@ def worker_environment(base: Optional[Mapping[str, str]] = None) -> Dict[str, st
     return kept
 
 
-def popen_flags() -> Dict[str, int]:
-    """Extra arguments for ``subprocess`` calls, so that no console window flashes up on Windows."""
+def popen_flags() -> Dict[str, Any]:
+    """Extra arguments for ``subprocess`` calls.
+
+    On Windows no console window flashes up. Elsewhere the process gets a session of its own, so that Ctrl-C reaches
+    only the one who decides what it means.
+    """
     if sys.platform != "win32":
-        return {}
+        return {"start_new_session": True}
     return {"creationflags": getattr(subprocess, "CREATE_NO_WINDOW", _CREATE_NO_WINDOW)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import os
+import queue
 import subprocess  # nosec B404: the worker is a process of its own by design
 import sys
 import threading
@@ -56,6 +57,8 @@ class WorkerSession(ModelSession):
         self._listener.start()
         self._stderr = threading.Thread(target=self._collect_stderr, name="sr-worker-log", daemon=True)
         self._stderr.start()
+        self._outbox: queue.Queue[Optional[Frame]] = queue.Queue()
+        threading.Thread(target=self._write, name="sr-worker-requests", daemon=True).start()
         answer = self._ask({"type": "hello"}, timeout=_HELLO_SECONDS)
         if answer.header.get("protocol") != VERSION:
             self.kill()
@@ -147,13 +150,22 @@ class WorkerSession(ModelSession):
             number = self._next
             self._next += 1
             self._pending[number] = future
-        try:
-            write_frame(self._process.stdin, Frame({**header, "id": number}, arrays))  # type: ignore[arg-type]
-        except (OSError, ValueError):
-            # The listener sees the end of the pipe too and fails the future with the reason.
-            self._listener.join(timeout=5)
-            self._fail_all(None)
+        self._outbox.put(Frame({**header, "id": number}, arrays))
         return future
+
+    def _write(self) -> None:
+        """Send requests from a thread of its own: a worker that does not read must not hold up a cancel."""
+        while True:
+            frame = self._outbox.get()
+            if frame is None:
+                return
+            try:
+                write_frame(self._process.stdin, frame)  # type: ignore[arg-type]
+            except (OSError, ValueError):
+                # The listener sees the end of the pipe too and fails the futures with the reason.
+                self._listener.join(timeout=5)
+                self._fail_all(None)
+                return
 
     def _ask(self, header: Mapping[str, Any], timeout: Optional[float] = None) -> Frame:
         try:
@@ -188,12 +200,29 @@ class WorkerSession(ModelSession):
         inner.add_done_callback(pass_on)
         return outer
 
+    def _inspect(self, kind: str, card: ModelCard, **more: str) -> Dict[str, Any]:
+        answer = self._ask({"type": kind, "card": card_to_wire(card), **more}).header.get("answer")
+        if not isinstance(answer, dict):
+            raise ProtocolError(f"The worker answered '{kind}' in a form that is not understood.")
+        return answer
+
+    def describe(self, card: ModelCard) -> Dict[str, Any]:
+        """See :class:`ModelSession`."""
+        return self._inspect("describe", card)
+
+    def probe(self, card: ModelCard) -> Dict[str, Any]:
+        """See :class:`ModelSession`."""
+        return self._inspect("probe", card)
+
+    def export(self, card: ModelCard, path: str) -> Dict[str, Any]:
+        """See :class:`ModelSession`."""
+        return self._inspect("export", card, path=path)
+
     def close(self) -> None:
         """End the worker in good order, or at once where it does not react."""
         if self._process.poll() is None:
             try:
-                write_frame(self._process.stdin, Frame({"type": "quit"}))  # type: ignore[arg-type]
-                self._process.stdin.close()  # type: ignore[union-attr]
+                self._outbox.put(Frame({"type": "quit"}))
                 self._process.wait(timeout=_QUIT_SECONDS)
             except (OSError, ValueError, subprocess.TimeoutExpired):
                 self.kill()
@@ -207,6 +236,7 @@ class WorkerSession(ModelSession):
         self._clean_up()
 
     def _clean_up(self) -> None:
+        self._outbox.put(None)
         try:
             self._process.wait(timeout=_QUIT_SECONDS)
         except subprocess.TimeoutExpired:

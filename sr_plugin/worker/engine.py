@@ -117,8 +117,9 @@ class Engine:
         comparable = result.shape[0] == data.shape[0]
         if settings.consistency and comparable:
             result = make_consistent(result, data, card.scale, card.psf)
-        final = cast_pixels(_crop(result, task.crop.scaled(card.scale)).copy(), settings.output_type)
-        squares = self._squared_difference(final, _crop(data, task.crop)) if comparable else float("nan")
+        whole = cast_pixels(result, settings.output_type)
+        squares = self._squared_difference(whole, data, task.crop) if comparable else float("nan")
+        final = np.ascontiguousarray(_crop(whole, task.crop.scaled(card.scale)))
         return TileResult((NamedArray("image", final),), self._statistics(squares, final.shape, started))
 
     def _luminance_through_network(self, backend: Backend, data: np.ndarray) -> np.ndarray:
@@ -139,6 +140,10 @@ class Engine:
         batch = model_in[:, None] if card.per_band else model_in[None]
         output = backend.forward(batch)
         output = output[:, 0] if card.per_band else output[0]
+        if not np.isfinite(output).all():
+            raise ModelFailed(
+                "The model gave values that are not finite.", "Use float32 precision, or check the normalisation."
+            )
         expected = (card.output_count(data.shape[0]), data.shape[1] * card.scale, data.shape[2] * card.scale)
         if output.shape != expected:
             raise ModelFailed(
@@ -150,11 +155,14 @@ class Engine:
             result += enlarge_cubic(remainder, card.scale)
         return result
 
-    def _squared_difference(self, final: np.ndarray, source: np.ndarray) -> float:
-        """Summed squared difference between the tile brought back to the input's grid and the input."""
+    def _squared_difference(self, whole: np.ndarray, source: np.ndarray, crop: Window) -> float:
+        """Summed squared difference over the crop between the result brought back to the input's grid and the input.
+
+        The result is brought back with its margins, because the point spread function reaches over the crop.
+        """
         card, _ = self._required()
-        back = reduce_image(final.astype(np.float32, copy=False), card.scale, card.psf)
-        return float(np.sum((back - source).astype(np.float64) ** 2))
+        back = reduce_image(whole.astype(source.dtype, copy=False), card.scale, card.psf)
+        return float(np.sum(_crop(back - source, crop).astype(np.float64) ** 2))
 
     def _statistics(self, squares: float, shape: Sequence[int], started: float) -> dict[str, float]:
         card, _ = self._required()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 from sr_plugin.core.card import ModelCard
 from sr_plugin.core.protocol import NamedArray
 from sr_plugin.core.session import LoadedModel, ModelSession, RunSettings, TileResult, TileTask
+from sr_plugin.worker import inspection
 from sr_plugin.worker.engine import Engine
 
 
@@ -25,6 +27,18 @@ class LocalSession(ModelSession):
     def submit(self, arrays: Sequence[NamedArray], task: TileTask) -> Future[TileResult]:
         """See :class:`ModelSession`."""
         return self._pool.submit(self._engine.run, arrays, task)
+
+    def describe(self, card: ModelCard) -> dict[str, Any]:
+        """See :class:`ModelSession`."""
+        return self._pool.submit(inspection.describe, card).result()
+
+    def probe(self, card: ModelCard) -> dict[str, Any]:
+        """See :class:`ModelSession`."""
+        return self._pool.submit(inspection.probe, card).result()
+
+    def export(self, card: ModelCard, path: str) -> dict[str, Any]:
+        """See :class:`ModelSession`."""
+        return self._pool.submit(inspection.export, card, path).result()
 
     def close(self) -> None:
         """See :class:`ModelSession`."""

@@ -14,10 +14,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from sr_plugin.core.card import card_from_wire
+from sr_plugin.core.card import ModelCard, card_from_wire
 from sr_plugin.core.errors import ModelFailed, OutOfMemory, ProtocolError, SuperResolutionError
 from sr_plugin.core.protocol import VERSION, Frame, read_frame, write_frame
 from sr_plugin.core.session import RunSettings, TileTask
+from sr_plugin.worker import inspection
 from sr_plugin.worker.backends.base import is_out_of_memory
 from sr_plugin.worker.engine import Engine
 
@@ -100,11 +101,20 @@ class Server:
                 task = TileTask.from_wire(frame.header["task"])
                 result = self._engine.run(frame.arrays, task)
                 return Frame({"type": "result", "id": number, "statistics": dict(result.statistics)}, result.arrays)
+            if kind in ("describe", "probe", "export"):
+                card = card_from_wire(frame.header["card"])
+                return Frame({"type": kind, "id": number, "answer": _inspect(kind, card, frame.header.get("path"))})
         except (KeyError, TypeError) as error:
             raise ProtocolError(
                 f"The request '{kind}' lacks a field or has one of the wrong form ({error})."
             ) from error
         raise ProtocolError(f"The worker knows no request '{kind}'.")
+
+
+def _inspect(kind: str, card: ModelCard, path: Any) -> dict[str, Any]:
+    if kind == "export":
+        return inspection.export(card, str(path))
+    return inspection.describe(card) if kind == "describe" else inspection.probe(card)
 
 
 def _error_frame(number: Any, error: BaseException) -> Frame:

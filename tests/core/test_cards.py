@@ -69,7 +69,7 @@ def test_the_card_is_a_stac_item_with_the_mlm_extension(tmp_path):
     item = card_to_item(example(tmp_path), str(tmp_path))
     assert item["type"] == "Feature" and "mlm/v1" in item["stac_extensions"][0]
     properties = item["properties"]
-    assert properties["mlm:name"] == "m" and properties["mlm:input"][0]["input"]["shape"] == [-1, 2, -1, -1]
+    assert properties["mlm:name"] == "model-m" and properties["mlm:input"][0]["input"]["shape"] == [-1, 2, -1, -1]
     assert item["assets"]["model"]["href"] == "m.safetensors"
 
 

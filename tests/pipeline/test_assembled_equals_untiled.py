@@ -66,7 +66,8 @@ def test_assembled_equals_untiled(
         pixels[rng.random(pixels.shape) < gaps] = nodata
     (tmp_path / "w.onnx").write_bytes(b"stand-in")
     card = ModelCard(
-        "c", "c", "test", scale, input_bands=(BandSpec("a"), BandSpec("b")), value_range=VALUE_RANGES["dn"], reach=reach,
+        "c", "c", "test", scale, input_bands=(BandSpec("a"), BandSpec("b")), reach=reach,
+        value_range=VALUE_RANGES["dn"],
         tiles=TileConstraints(multiple_of=multiple), psf=PointSpread("box"),
         weights=(WeightFile(str(tmp_path / "w.onnx"), "onnx"),),
     )  # fmt: skip

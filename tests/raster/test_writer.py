@@ -100,11 +100,11 @@ def test_outputs_that_cannot_be_written(tmp_path):
         (str(source), "input itself"),
     ):
         with pytest.raises(OutputError, match=words) as caught:
-            check_output_path(path, str(source))
+            check_output_path(path, [str(source)])
         assert caught.value.hint
     os.link(source, tmp_path / "same.tif")
     with pytest.raises(OutputError, match="input itself"):
-        check_output_path(str(tmp_path / "same.tif"), str(source))
+        check_output_path(str(tmp_path / "same.tif"), [str(source)])
 
 
 def test_a_file_that_cannot_be_created(tmp_path):

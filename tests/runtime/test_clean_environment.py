@@ -55,5 +55,5 @@ def test_no_console_window_on_windows(monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="flags are for Windows only")
-def test_no_flags_elsewhere():
-    assert popen_flags() == {}
+def test_a_session_of_its_own_elsewhere():
+    assert popen_flags() == {"start_new_session": True}

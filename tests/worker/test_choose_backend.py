@@ -84,7 +84,8 @@ def test_a_device_that_is_not_there(machine, device):
 
 
 @pytest.mark.skipif(
-    not pytest.importorskip("torch", reason="torch is not installed").cuda.is_available(), reason="no CUDA device at hand"
+    not pytest.importorskip("torch", reason="torch is not installed").cuda.is_available(),
+    reason="no CUDA device at hand",
 )
 def test_cuda_equals_the_cpu_in_float32(project_dir):
     import numpy as np

@@ -10,7 +10,7 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 
 import numpy as np
 
-from sr_plugin.core.card import BandSpec, TileConstraints
+from sr_plugin.core.card import SINGLE_IMAGE, BandSpec, TileConstraints
 from sr_plugin.core.errors import ModelMismatch
 from sr_plugin.core.value_range import VALUE_RANGES, ValueRange
 
@@ -33,6 +33,9 @@ class Traits:
         tiles: constraints on tiles.
         notes: what else a user should know of this file.
         effective_reach: radius measured to do for less than one DN of 10000, where the reach is out of proportion.
+        kind: one of :data:`sr_plugin.core.card.KINDS`.
+        training_tile: side of the tiles that a network without a finite reach was trained on.
+        input_bands, output_bands: the bands' names where the family has usual ones; empty for those of their number.
     """
 
     scale: int
@@ -43,6 +46,10 @@ class Traits:
     tiles: TileConstraints = TileConstraints()
     notes: str = ""
     effective_reach: Optional[int] = None
+    kind: str = SINGLE_IMAGE
+    training_tile: int = 128
+    input_bands: Tuple[BandSpec, ...] = ()
+    output_bands: Tuple[BandSpec, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,8 @@ class Recognition:
         generative: True where such networks are usually trained to look plausible.
         notes: anything else a user should read.
         effective_reach: radius measured to do for less than one DN of 10000, or None.
+        kind: one of :data:`sr_plugin.core.card.KINDS`.
+        training_tile: side of the tiles that a network without a finite reach was trained on.
     """
 
     family: str
@@ -81,6 +90,8 @@ class Recognition:
     generative: bool
     notes: str
     effective_reach: Optional[int] = None
+    kind: str = SINGLE_IMAGE
+    training_tile: int = 128
 
 
 class Family(ABC):

@@ -7,14 +7,35 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 
 import numpy as np
 
+from sr_plugin.core.architectures.carn import Carn
+from sr_plugin.core.architectures.dsen2 import DSen2
+from sr_plugin.core.architectures.edsr import Edsr, EdsrBasicSr
 from sr_plugin.core.architectures.edsr_bicubic import EdsrBicubic
+from sr_plugin.core.architectures.edsr_keras import EdsrKeras
+from sr_plugin.core.architectures.espcn import Espcn
 from sr_plugin.core.architectures.family import Family, Recognition, Shape, Shapes, bands
+from sr_plugin.core.architectures.fsrcnn import Fsrcnn
+from sr_plugin.core.architectures.highresnet import HighResNet
+from sr_plugin.core.architectures.hinted import HintedFamily
+from sr_plugin.core.architectures.imported import IMPORTED, imported_copy
 from sr_plugin.core.architectures.msrresnet import MsrResNet
+from sr_plugin.core.architectures.opensr import OpenSr, OpenSrEsrgan
+from sr_plugin.core.architectures.pix2pix import Pix2Pix
+from sr_plugin.core.architectures.rcan import Rcan
+from sr_plugin.core.architectures.rdn import Rdn, RdnEdsr
+from sr_plugin.core.architectures.rfdn import Rfdn
 from sr_plugin.core.architectures.rrdbnet import RrdbNet
+from sr_plugin.core.architectures.rrdn import Rrdn
+from sr_plugin.core.architectures.rs_srgan import RsSrganFusion
+from sr_plugin.core.architectures.sen2sr import Sen2Sr
+from sr_plugin.core.architectures.sidecar import informed, with_companions
 from sr_plugin.core.architectures.srresnet_f import SrResNetF
+from sr_plugin.core.architectures.srresnet_keras import SrResNetKeras
 from sr_plugin.core.architectures.srresnet_l import SrResNetL
 from sr_plugin.core.architectures.srresnet_t import SrResNetT
 from sr_plugin.core.architectures.srvgg import SrVgg
+from sr_plugin.core.architectures.vdsr import Vdsr
+from sr_plugin.core.architectures.wdsr import Wdsr
 from sr_plugin.core.card import ModelCard, WeightFile
 from sr_plugin.core.checkpoint.container import SAFETENSORS
 from sr_plugin.core.checkpoint.read import read_checkpoint
@@ -25,12 +46,33 @@ from sr_plugin.core.errors import ModelMismatch, ModelNotRecognised
 #: Tried from first to last. A family whose names could be taken for another's stands before it.
 FAMILIES: Tuple[Family, ...] = (
     EdsrBicubic(),
+    HighResNet(),
+    RsSrganFusion(),
     SrResNetT(),
+    Vdsr(),
+    Rdn(),
+    RdnEdsr(),
+    OpenSrEsrgan(),
+    OpenSr(),
+    Sen2Sr(),
     RrdbNet(),
+    Edsr(),
+    EdsrBasicSr(),
+    Rcan(),
     MsrResNet(),
     SrResNetL(),
     SrResNetF(),
     SrVgg(),
+    Pix2Pix(),
+    DSen2(),
+    Carn(),
+    Rfdn(),
+    Fsrcnn(),
+    Espcn(),
+    Rrdn(),
+    EdsrKeras(),
+    SrResNetKeras(),
+    Wdsr(),
 )
 
 _LISTED_KEYS = 40
@@ -103,7 +145,9 @@ def _family_of(tensors: Mapping[str, np.ndarray]) -> Tuple[Family, Dict[str, np.
     raise _not_recognised(_shapes(tensors))
 
 
-def recognise(tensors: Mapping[str, np.ndarray], overrides: Optional[Mapping[str, Any]] = None) -> Recognition:
+def recognise(
+    tensors: Mapping[str, np.ndarray], overrides: Optional[Mapping[str, Any]] = None, file_name: str = ""
+) -> Recognition:
     """The architecture that exactly these tensors make up.
 
     Args:
@@ -111,6 +155,7 @@ def recognise(tensors: Mapping[str, np.ndarray], overrides: Optional[Mapping[str
         overrides: hyperparameters that are known better than they can be read off the shapes, for example
             ``{"unshuffle": 1, "in_bands": 12}`` for an RRDBNet that takes a stack of four images. Names that the family
             does not know are passed over, as cards may carry those of other tools.
+        file_name: name of the file, for families whose scale or value range only it tells (``vdsr_x3.pth``).
 
     Raises:
         ModelNotRecognised: when they are of no known family, or of a discriminator.
@@ -121,11 +166,14 @@ def recognise(tensors: Mapping[str, np.ndarray], overrides: Optional[Mapping[str
     names = _canonical(family, shapes)
     found = {canonical: shapes[name] for canonical, name in names.items()}
     hyperparameters = family.hyperparameters(found)
+    if isinstance(family, HintedFamily):
+        values = {canonical: tensors[name] for canonical, name in names.items()}
+        hyperparameters = family.refined(hyperparameters, values, file_name)
     hyperparameters.update({k: v for k, v in (overrides or {}).items() if k in hyperparameters})
     try:
         _check_exact(family, found, family.expected_shapes(hyperparameters), names)
         traits = family.traits(hyperparameters)
-    except (TypeError, ValueError, ArithmeticError) as error:
+    except (TypeError, ValueError, ArithmeticError, LookupError) as error:
         raise ModelMismatch(f"The hyperparameters {hyperparameters} make no {family.title} ({error}).") from error
     return Recognition(
         family=family.id,
@@ -133,8 +181,8 @@ def recognise(tensors: Mapping[str, np.ndarray], overrides: Optional[Mapping[str
         hyperparameters=hyperparameters,
         tensors={canonical: tensors[name] for canonical, name in names.items()},
         scale=traits.scale,
-        input_bands=bands(traits.in_bands),
-        output_bands=bands(traits.out_bands),
+        input_bands=traits.input_bands or bands(traits.in_bands),
+        output_bands=traits.output_bands or bands(traits.out_bands),
         value_range=traits.value_range,
         reach=traits.reach,
         tiles=traits.tiles,
@@ -143,7 +191,22 @@ def recognise(tensors: Mapping[str, np.ndarray], overrides: Optional[Mapping[str
         generative=family.generative,
         notes=traits.notes,
         effective_reach=traits.effective_reach,
+        kind=traits.kind,
+        training_tile=traits.training_tile,
     )
+
+
+def _imported(path: str, container: str, known: Recognition) -> Optional[WeightFile]:
+    """A safetensors copy of a Keras file, where its canonical names are recognised again without their order."""
+    if container not in IMPORTED:
+        return None
+    try:
+        # The copy's tensors are sorted by name; a family that goes by order must not mix them up.
+        again = recognise(dict(sorted(known.tensors.items())), known.hyperparameters)
+    except (ModelMismatch, ModelNotRecognised):
+        return None
+    same = again.family == known.family and all(again.tensors.get(n) is t for n, t in known.tensors.items())
+    return imported_copy(path, known.tensors) if same else None
 
 
 def card_from_checkpoint(path: str) -> ModelCard:
@@ -155,7 +218,8 @@ def card_from_checkpoint(path: str) -> ModelCard:
     """
     path = os.path.abspath(path)
     contents = read_checkpoint(path)
-    known = recognise(contents.tensors)
+    known = recognise(with_companions(contents.tensors, path), file_name=os.path.basename(path))
+    known = informed(known, path, contents.side_info)
     name = os.path.splitext(os.path.basename(path))[0]
     container = "safetensors" if contents.container == SAFETENSORS else "checkpoint"
     return ModelCard(
@@ -163,14 +227,16 @@ def card_from_checkpoint(path: str) -> ModelCard:
         title=f"{name} ({known.title}, x{known.scale})",
         family=known.family,
         scale=known.scale,
+        kind=known.kind,
         hyperparameters=known.hyperparameters,
         input_bands=known.input_bands,
         output_bands=known.output_bands,
         value_range=known.value_range,
         reach=known.reach,
         effective_reach=known.effective_reach,
+        training_tile=known.training_tile,
         tiles=known.tiles,
-        weights=(WeightFile(path, container, sha256_of(path)),),
+        weights=(_imported(path, contents.container, known) or WeightFile(path, container, sha256_of(path)),),
         citation=known.citation,
         generative=known.generative,
         verified=known.verified,

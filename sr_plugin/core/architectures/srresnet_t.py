@@ -9,7 +9,7 @@ from sr_plugin.core.architectures.family import Shapes, Traits
 from sr_plugin.core.architectures.srresnet import SrResNet
 from sr_plugin.core.value_range import VALUE_RANGES, ValueRange
 
-_RANGE_NOTE = " Its value range is not stored: '{}' is assumed, the range of the published files with so many bands."
+RANGE_NOTE = " Its value range is not stored: '{}' is assumed, the range of the published files with so many bands."
 
 
 class SrResNetT(SrResNet):
@@ -43,4 +43,4 @@ class SrResNetT(SrResNet):
     def traits(self, hyperparameters: Mapping[str, Any]) -> Traits:
         """See :class:`Family`."""
         traits = super().traits(hyperparameters)
-        return replace(traits, notes=traits.notes + _RANGE_NOTE.format(traits.value_range.name))
+        return replace(traits, notes=traits.notes + RANGE_NOTE.format(traits.value_range.name))

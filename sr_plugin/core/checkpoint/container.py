@@ -45,8 +45,6 @@ REFUSALS: Dict[str, Tuple[str, str]] = {
         "Ask its author for the plain state dictionary or safetensors, or export it to ONNX in a place you trust.",
     ),
     TORCH_EXPORT: ("is a torch.export archive, which is not supported", _TO_ONNX),
-    KERAS_HDF5: ("is an HDF5 file (Keras), which cannot be read yet", _NOT_YET),
-    KERAS_ARCHIVE: ("is a Keras archive, which cannot be read yet", _NOT_YET),
     NUMPY_ARCHIVE: ("is a NumPy archive, which cannot be read yet", _NOT_YET),
     SAVED_MODEL: ("is a TensorFlow SavedModel folder, which is not supported", _TF_TO_ONNX),
     TENSORFLOW_GRAPH: ("is a frozen TensorFlow graph, which is not supported", _TF_TO_ONNX),

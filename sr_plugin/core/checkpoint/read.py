@@ -7,7 +7,16 @@ from typing import Any, Callable, Dict, Optional, Tuple
 
 import numpy as np
 
-from sr_plugin.core.checkpoint.container import SAFETENSORS, TORCH_LEGACY, TORCH_ZIP, refusal, sniff_container
+from sr_plugin.core.checkpoint.container import (
+    KERAS_ARCHIVE,
+    KERAS_HDF5,
+    SAFETENSORS,
+    TORCH_LEGACY,
+    TORCH_ZIP,
+    refusal,
+    sniff_container,
+)
+from sr_plugin.core.checkpoint.keras import read_keras_archive, read_keras_hdf5
 from sr_plugin.core.checkpoint.safetensors import read_safetensors
 from sr_plugin.core.checkpoint.state_dict import load_arrays, normalised_names, state_of_object
 from sr_plugin.core.checkpoint.tensors import TensorRecord
@@ -52,6 +61,11 @@ _READERS: Dict[str, Callable[[str, Optional[str]], _State]] = {
     TORCH_LEGACY: _from_torch_legacy,
     SAFETENSORS: _from_safetensors,
 }
+#: Layers of Keras have no names to normalise, and their order matters.
+_KERAS_READERS: Dict[str, Callable[[str], Dict[str, np.ndarray]]] = {
+    KERAS_HDF5: read_keras_hdf5,
+    KERAS_ARCHIVE: read_keras_archive,
+}
 
 
 def read_checkpoint(path: str, entry: Optional[str] = None) -> CheckpointContents:
@@ -67,6 +81,9 @@ def read_checkpoint(path: str, entry: Optional[str] = None) -> CheckpointContent
     """
     path = str(path)
     container = sniff_container(path)
+    keras = _KERAS_READERS.get(container)
+    if keras is not None:
+        return CheckpointContents(container, keras(path))
     reader = _READERS.get(container)
     if reader is None:
         raise refusal(path, container)

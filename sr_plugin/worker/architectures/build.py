@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +12,11 @@ import torch
 from torch import nn
 
 from sr_plugin.core.architectures.registry import recognise
+from sr_plugin.core.architectures.sidecar import informed, with_companions
 from sr_plugin.core.card import ModelCard
 from sr_plugin.core.checkpoint.read import read_checkpoint
 from sr_plugin.core.errors import ModelMismatch, ModelNotFound, ModelNotRecognised
+from sr_plugin.worker import hdf5_reader
 
 _PACKAGE = "sr_plugin.worker.architectures"
 _CONTAINERS = ("safetensors", "checkpoint")
@@ -35,6 +38,27 @@ _CLASSES: dict[str, _Place] = {
     "srresnet_l": _Place("srresnet", "SrResNet"),
     "srresnet_f": _Place("srresnet", "SrResNet"),
     "msrresnet": _Place("msrresnet", "MsrResNet"),
+    "vdsr": _Place("vdsr", "Vdsr"),
+    "rdn": _Place("rdn", "Rdn"),
+    "rdn_edsr": _Place("rdn", "Rdn"),
+    "rrdn": _Place("rrdn", "Rrdn"),
+    "edsr": _Place("edsr", "Edsr"),
+    "edsr_basicsr": _Place("edsr", "Edsr"),
+    "edsr_keras": _Place("edsr_keras", "EdsrKeras"),
+    "srresnet_keras": _Place("srresnet_keras", "SrResNetKeras"),
+    "wdsr": _Place("wdsr", "Wdsr"),
+    "rcan": _Place("rcan", "Rcan"),
+    "carn": _Place("carn", "Carn"),
+    "rfdn": _Place("rfdn", "Rfdn"),
+    "fsrcnn": _Place("fsrcnn", "Fsrcnn"),
+    "espcn": _Place("espcn", "Espcn"),
+    "highresnet": _Place("highresnet", "HighResNet"),
+    "rs_srgan_fusion": _Place("rs_srgan", "RsSrganFusion"),
+    "opensr": _Place("opensr", "OpenSr"),
+    "opensr_esrgan": _Place("opensr", "OpenSrEsrgan"),
+    "sen2sr": _Place("sen2sr", "Sen2Sr"),
+    "pix2pix": _Place("pix2pix", "Pix2Pix"),
+    "dsen2": _Place("dsen2", "DSen2"),
 }
 
 
@@ -77,7 +101,11 @@ def load_network(source: ModelCard | str) -> nn.Module:
     """
     card = source if isinstance(source, ModelCard) else None
     path = _path_of(card) if card else str(source)
-    known = recognise(read_checkpoint(path).tensors, card.hyperparameters if card else None)
+    hdf5_reader.register()
+    overrides = card.hyperparameters if card else None
+    contents = read_checkpoint(path)
+    known = recognise(with_companions(contents.tensors, path), overrides, file_name=os.path.basename(path))
+    known = known if card else informed(known, path, contents.side_info)
     if card and card.family != known.family:
         raise ModelMismatch(f"The card of '{card.name}' says '{card.family}', but its file holds '{known.family}'.")
     network = build_network(known.family, known.hyperparameters).float()

@@ -6,6 +6,8 @@ import numpy as np
 
 from sr_plugin.core.card import ModelCard, WeightFile
 from sr_plugin.core.errors import DeviceUnavailable, ModelFailed, ModelUnreadable, OutOfMemory
+from sr_plugin.core.onnx_file import check_external_data, read_onnx_header
+from sr_plugin.core.onnx_layout import onnx_image
 from sr_plugin.core.session import LoadedModel, RunSettings
 from sr_plugin.worker.backends.base import Backend, is_out_of_memory, thread_count
 
@@ -32,6 +34,7 @@ class OnnxBackend(Backend):
     def __init__(self, card: ModelCard, weight: WeightFile, device: str, settings: RunSettings) -> None:
         import onnxruntime
 
+        check_external_data(weight.path, read_onnx_header(weight.path))
         kind, _, number = device.partition(":")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = thread_count(settings.threads)
@@ -53,6 +56,11 @@ class OnnxBackend(Backend):
             raise DeviceUnavailable(f"ONNX Runtime cannot use the device '{device}' with the libraries it found.")
         self._input = self._session.get_inputs()[0]
         self._half = self._input.type == "tensor(float16)"
+        taken, given = onnx_image(self._input.shape), onnx_image(self._session.get_outputs()[0].shape)
+        self._bands_last_in = taken is not None and taken.bands_last
+        self._bands_last_out = given.bands_last if given is not None and given.bands else self._bands_last_in
+        # Some exports take exactly one image at a time.
+        self._one_by_one = taken is not None and taken.batch == 1
         self._device = "cpu" if kind == "cpu" else f"cuda:{int(number or 0)}"
         self._version = onnxruntime.__version__
         self._precision_asked = settings.precision
@@ -68,15 +76,24 @@ class OnnxBackend(Backend):
 
     def forward(self, batch: np.ndarray) -> np.ndarray:
         """See :class:`Backend`."""
+        if self._one_by_one and batch.shape[0] > 1:
+            return np.concatenate([self._run(batch[i : i + 1]) for i in range(batch.shape[0])])
+        return self._run(batch)
+
+    def _run(self, batch: np.ndarray) -> np.ndarray:
         if self._half:
             batch = batch.astype(np.float16)
+        if self._bands_last_in:
+            batch = np.ascontiguousarray(batch.transpose(0, 2, 3, 1))
         try:
             (output,) = self._session.run(None, {self._input.name: batch})
         except Exception as error:  # see above
             if is_out_of_memory(error):
                 raise OutOfMemory("The model ran out of memory on this tile.") from error
             raise ModelFailed(f"ONNX Runtime failed on a tile ({_first_line(error)}).") from error
-        return output.astype(np.float32, copy=False)
+        if self._bands_last_out and output.ndim == 4:
+            output = output.transpose(0, 3, 1, 2)
+        return np.ascontiguousarray(output, dtype=np.float32)
 
 
 def _first_line(error: BaseException) -> str:

@@ -58,7 +58,7 @@ class TorchBackend(Backend):
     def __init__(self, card: ModelCard, weight: WeightFile, device: str, settings: RunSettings) -> None:
         import torch
 
-        from sr_plugin.worker.architectures.build import load_network
+        from sr_plugin.worker.architectures.spandrel_bridge import load_module
 
         if not device_available(device):
             raise DeviceUnavailable(f"The device '{device}' is not available to torch {torch.__version__}.")
@@ -71,7 +71,7 @@ class TorchBackend(Backend):
         self._reduced = _reduced_type(self._device) if settings.precision == "reduced" else None
         self._asked = settings.precision
         try:
-            network = load_network(replace(card, weights=(weight,)))
+            network = load_module(replace(card, weights=(weight,)))
             self._network = network.to(self._device, memory_format=torch.channels_last)
         except RuntimeError as error:
             if is_out_of_memory(error):

@@ -239,10 +239,15 @@ def test_a_stack_of_images_can_be_told_apart_from_a_folded_input() -> None:
 FOREIGN = {
     "MM-RealSR": {**rrdb("new"), "am_list.0.weight": np.zeros(1)},
     "ESRGAN+": {**rrdb("middle"), "RRDB_trunk.0.RDB1.conv1x1.weight": np.zeros((1, 1, 1, 1))},
-    "multi-image": {**srresnet_t("net."), "fusion.model.fuse.0.conv_block1.conv_block.0.weight": np.zeros(1)},
     "numbers": {str(i): np.zeros((2, i + 1)) for i in range(50)},
     "huge number": {"body.0.weight": np.zeros((4, 3, 3, 3)), "x": np.zeros(1)},
 }
+
+
+def test_a_fusion_without_its_tensors_is_a_mismatch() -> None:
+    cut = {**srresnet_t("net."), "fusion.model.fuse.0.conv_block1.conv_block.0.weight": np.zeros(1)}
+    with pytest.raises(ModelMismatch, match="fusion"):
+        recognise(cut)
 
 
 @pytest.mark.parametrize("case", FOREIGN)

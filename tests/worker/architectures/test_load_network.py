@@ -138,6 +138,8 @@ def test_every_family_can_be_built() -> None:
     }
     common = {"in_bands": 4, "out_bands": 2, "width": 8, "blocks": 2, "upsamplings": 2, "outer_kernel": 7}
     for family in FAMILIES:
+        if family.id not in sizes and family.id not in ("srresnet_t", "srresnet_l", "srresnet_f"):
+            continue  # Compared with independent programs in a test of its own, through strict loading.
         facts = sizes.get(family.id) or {**common, "inner_kernel": 5, "body_bias": False, "final": "clamp"}
         state = build_network(family.id, facts).state_dict()
         shapes = {name: tuple(v.shape) for name, v in state.items() if not name.endswith("num_batches_tracked")}

@@ -13,6 +13,13 @@ torch = pytest.importorskip("torch")
 SRRESNET: Dict[str, Any] = {"in_bands": 2, "out_bands": 2, "width": 4, "outer_kernel": 9, "inner_kernel": 3}
 RRDB: Dict[str, Any] = {"in_bands": 1, "out_bands": 1, "width": 4, "growth": 2, "unshuffle": 1}
 SRVGG: Dict[str, Any] = {"bands": 2, "width": 4, "activation": "prelu"}
+EDSR: Dict[str, Any] = {"in_bands": 2, "out_bands": 2, "width": 4, "residual_scale": 1.0}
+EDSR_RGB: Dict[str, Any] = {**EDSR, "in_bands": 3, "out_bands": 3}
+CARN: Dict[str, Any] = {"bands": 2, "width": 4, "heads": [2, 3, 4], "single": [], "means": False, "value_range": "unit"}
+RDN: Dict[str, Any] = {"in_bands": 2, "out_bands": 2, "width": 4, "growth": 2, "value_range": "unit"}
+RRDN: Dict[str, Any] = {"in_bands": 2, "out_bands": 2, "width": 4, "growth": 2, "residual_scale": 0.2}
+WDSR: Dict[str, Any] = {"bands": 3, "width": 4, "wide": 6, "residual_scale": 1.0}
+FSRCNN: Dict[str, Any] = {"bands": 1, "width": 4, "narrow": 3}
 NETWORKS = {
     "rrdbnet 1 x4": ("rrdbnet", {**RRDB, "blocks": 1, "upsamplings": 2}),
     "rrdbnet 2 x4": ("rrdbnet", {**RRDB, "blocks": 2, "upsamplings": 2}),
@@ -30,9 +37,42 @@ NETWORKS = {
     "msrresnet 1 x4": ("msrresnet", {"bands": 2, "width": 4, "blocks": 1, "factors": [2, 2]}),
     "edsr_bicubic 1": ("edsr_bicubic", {"in_bands": 2, "out_bands": 2, "width": 4, "blocks": 1, "scale": 2}),
     "edsr_bicubic 3": ("edsr_bicubic", {"in_bands": 2, "out_bands": 2, "width": 4, "blocks": 3, "scale": 3}),
+    "vdsr 4 x2": ("vdsr", {"bands": 1, "width": 4, "blocks": 2, "bias": False, "scale": 2}),
+    "vdsr 6 x3": ("vdsr", {"bands": 1, "width": 4, "blocks": 4, "bias": False, "scale": 3}),
+    "vdsr 8 x4": ("vdsr", {"bands": 1, "width": 4, "blocks": 6, "bias": False, "scale": 4}),
+    "carn x2": ("carn", {**CARN, "mobile": False, "groups": 1, "up_groups": 1, "scale": 2}),
+    "carn-m x4": ("carn", {**CARN, "mobile": True, "groups": 2, "up_groups": 2, "scale": 4}),
+    "edsr 1 x3": ("edsr", {**EDSR, "blocks": 1, "factors": [3], "means": "none", "value_range": "unit"}),
+    "edsr 2 x4": ("edsr", {**EDSR_RGB, "blocks": 2, "factors": [2, 2], "means": "layers", "value_range": "byte"}),
+    "edsr_basicsr 1 x2": (
+        "edsr_basicsr",
+        {**EDSR_RGB, "blocks": 1, "factors": [2], "means": "constant", "value_range": "unit"},
+    ),
+    "edsr_keras 2 x3": ("edsr_keras", {**EDSR_RGB, "blocks": 2, "factors": [3]}),
+    "srresnet_keras 1 x2": (
+        "srresnet_keras",
+        {"in_bands": 2, "out_bands": 2, "width": 4, "up_width": 4, "blocks": 1, "upsamplings": 1, "outer_kernel": 9},
+    ),
+    "wdsr a x2": ("wdsr", {**WDSR, "kind": "a", "linear": 0, "blocks": 1, "scale": 2}),
+    "wdsr b x3": ("wdsr", {**WDSR, "kind": "b", "linear": 3, "blocks": 2, "scale": 3}),
+    "rdn 2 x 2 x4": ("rdn", {**RDN, "blocks": 2, "convs": 2, "tail": "torch", "up_width": 4, "factors": [2, 2]}),
+    "rdn 1 x 3 x2": ("rdn_edsr", {**RDN, "blocks": 1, "convs": 3, "tail": "torch", "up_width": 3, "factors": [2]}),
+    "rdn near x3": ("rdn", {**RDN, "blocks": 2, "convs": 1, "tail": "nearest", "up_width": [4, 3], "factors": [3]}),
+    "rdn shuffle x2": (
+        "rdn",
+        {**RDN, "blocks": 1, "convs": 2, "tail": "keras-shuffle", "up_width": [4, 3], "factors": [2]},
+    ),
+    "rrdn 1 x 1 x 1": ("rrdn", {**RRDN, "groups": 1, "blocks": 1, "convs": 1, "scale": 2}),
+    "rrdn 2 x 1 x 2": ("rrdn", {**RRDN, "groups": 2, "blocks": 1, "convs": 2, "scale": 3}),
+    "fsrcnn 1 x2": ("fsrcnn", {**FSRCNN, "mappings": 1, "scale": 2}),
+    "fsrcnn 4 x3": ("fsrcnn", {**FSRCNN, "mappings": 4, "scale": 3}),
+    "fsrcnn 2 x4": ("fsrcnn", {**FSRCNN, "mappings": 2, "scale": 4}),
+    "espcn x2": ("espcn", {"bands": 1, "layers": [[4, 5], [3, 3], [4, 3]], "scale": 2}),
+    "espcn x3": ("espcn", {"bands": 2, "layers": [[4, 5], [18, 3]], "scale": 3}),
 }
-#: So deep that the farthest pixel's part drowns in rounding; the NaN still shows its reach.
-FADING = {"rrdbnet 2 x4"}
+#: So deep that the farthest pixel's part drowns in rounding, or fed so far below its range of 0 to 255 that its ReLUs
+#: are shut; the NaN still shows the reach.
+FADING = {"rrdbnet 2 x4", "edsr_keras 2 x3", "wdsr a x2", "wdsr b x3"}
 
 
 def build(name: str) -> Tuple[Any, Any, int]:
