@@ -71,7 +71,8 @@ class HighResNet(Family):
             ModelMismatch: when ``views`` is no possible number.
         """
         h = hyperparameters
-        steps: List[Step] = [("conv", 1)] * (2 + 2 * h["blocks"] + _CONVS_OF_FUSION * fusion_rounds(h["views"], filled=True))
+        fusion = _CONVS_OF_FUSION * fusion_rounds(h["views"], filled=True)
+        steps: List[Step] = [("conv", 1)] * (2 + 2 * h["blocks"] + fusion)
         return Traits(
             scale=h["scale"],
             in_bands=h["bands"],
