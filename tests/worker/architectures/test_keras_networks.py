@@ -177,7 +177,7 @@ def test_wdsr_through_weight_normalisation(kind: str, scale: int, tmp_path: path
     with h5py.File(path, "w") as file:
         names = ["weight_normalization" + (f"_{n}" if n else "") for n in range(len(convs))]
         file.attrs["layer_names"] = np.array(names, "S")
-        for number, (name, layer) in enumerate(zip(names, convs)):
+        for number, (name, layer) in enumerate(zip(names, convs, strict=False)):
             kernel, bias = layer.get_weights()
             parts = {
                 f"{name}/g:0": np.sqrt((kernel**2).sum((0, 1, 2))),

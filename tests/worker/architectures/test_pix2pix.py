@@ -72,10 +72,10 @@ class Layered(nn.Module):
         widths = [width * 2 ** min(level, 3) for level in range(depth)]
         first = nn.Conv2d(3, width, 4, 2, 1, padding_mode="reflect")
         self.down = [nn.Sequential(first, nn.LeakyReLU(0.2))]
-        self.down += [nn.Sequential(*down_layers(a, b)) for a, b in zip(widths[:-2], widths[1:-1])]
+        self.down += [nn.Sequential(*down_layers(a, b)) for a, b in zip(widths[:-2], widths[1:-1], strict=False)]
         self.deepest = nn.Sequential(nn.Conv2d(widths[-2], widths[-1], 4, 2, 1), nn.ReLU())
         taken = [widths[-1], *(2 * w for w in widths[-2:0:-1])]
-        self.up = [nn.Sequential(*up_layers(a, b)) for a, b in zip(taken, widths[-2::-1])]
+        self.up = [nn.Sequential(*up_layers(a, b)) for a, b in zip(taken, widths[-2::-1], strict=False)]
         self.last = nn.Sequential(nn.ConvTranspose2d(2 * width, 3, 4, 2, 1), nn.Tanh())
         self.name_layers()
 

@@ -241,7 +241,7 @@ def test_highresnet_has_the_published_size() -> None:
 
 def dsen2(names: List[str], taken: int, given: int, width: int = 6) -> Tensors:
     sizes = [(taken, width), *[(width, width)] * (len(names) - 2), (width, given)]
-    return {key: value for name, size in zip(names, sizes) for key, value in conv(name, *size).items()}
+    return {key: value for name, size in zip(names, sizes, strict=False) for key, value in conv(name, *size).items()}
 
 
 def bilinear(coarse: Any, ratio: int) -> Any:
@@ -261,7 +261,7 @@ def bilinear(coarse: Any, ratio: int) -> Any:
 
 def run_dsen2(tensors: Tensors, names: List[str], inputs: List[Any], ratios: List[int]) -> Any:
     r = Reference(tensors)
-    fine = [x if ratio == 1 else bilinear(x, ratio) for x, ratio in zip(inputs, ratios)]
+    fine = [x if ratio == 1 else bilinear(x, ratio) for x, ratio in zip(inputs, ratios, strict=False)]
     x = torch.relu(r.conv(names[0], torch.cat(fine, 1)))
     for i in range(1, len(names) - 1, 2):
         x = x + 0.1 * r.conv(names[i + 1], torch.relu(r.conv(names[i], x)))
@@ -284,13 +284,13 @@ def test_dsen2_sharpens_groups_of_bands(kind: str, keras: bool, tmp_path: pathli
     torch.save(saved, tmp_path / "net.pth")
     card, network = load(tmp_path / "net.pth")
     assert (card.family, card.kind, card.scale, card.reach) == ("dsen2", BAND_FUSION, 1, 6 + ratios[-1] // 2)
-    assert card.hyperparameters["groups"] == [list(pair) for pair in zip(counts, ratios)]
+    assert card.hyperparameters["groups"] == [list(pair) for pair in zip(counts, ratios, strict=False)]
     assert card.tiles.multiple_of == ratios[-1] and card.value_range.name == "s2-2000"
     assert [band.name for band in card.input_bands][:5] == ["B04", "B03", "B02", "B08", "B05"]
     assert [band.name for band in card.output_bands] == (
         ["B01", "B09"] if given == 2 else ["B05", "B06", "B07", "B8A", "B11", "B12"]
     )
-    inputs = [torch.rand(2, n, 24 // ratio, 30 // ratio) for n, ratio in zip(counts, ratios)]
+    inputs = [torch.rand(2, n, 24 // ratio, 30 // ratio) for n, ratio in zip(counts, ratios, strict=False)]
     with torch.inference_mode():
         assert_close(network(*inputs), run_dsen2(tensors, names, inputs, ratios))
         with pytest.raises(ValueError, match="groups"):

@@ -108,7 +108,7 @@ def test_a_tile_of_groups_with_this_margin_equals_the_whole(groups: List[List[in
 
     def error(wide: int) -> float:
         pieces = []
-        for x, (_, ratio) in zip(inputs, groups):
+        for x, (_, ratio) in zip(inputs, groups, strict=False):
             window = slice((start - wide) // ratio, (start + core + wide) // ratio)
             pieces.append(x[..., window, window])
         inner, outer = slice(wide, wide + core), slice(start, start + core)
