@@ -48,8 +48,9 @@ class _Fusion(nn.Module):
 
     def forward(self, views: torch.Tensor, real: int) -> torch.Tensor:
         """``real`` is the number of views, from the first, that are no padding."""
-        while views.shape[1] > 1:
-            half = views.shape[1] // 2
+        count = int(views.shape[1])
+        while count > 1:
+            half = count // 2
             # Partners of the last views of the first half come first; those of number ``real`` and later are padding.
             partnered = max(0, real - half)
             first = half - partnered
@@ -58,7 +59,7 @@ class _Fusion(nn.Module):
                 alice, bob = views[:, first:half], views[:, half : half + partnered].flip(1)
                 change = self.fuse(torch.cat((alice, bob), 2).flatten(0, 1)).unflatten(0, (-1, partnered))
                 fused = torch.cat((views[:, :first], alice + change), 1)
-            views, real = fused, min(real, half)
+            views, count, real = fused, half, min(real, half)
         return views[:, 0]
 
 
@@ -100,7 +101,7 @@ class HighResNet(nn.Module):
         """
         if views.ndim == 4:
             views = views[:, :, None]
-        count, real = views.shape[:2]
+        count, real = (int(size) for size in views.shape[:2])
         reference = views[:, :_REFERENCE_VIEWS].median(1, keepdim=True).values.expand_as(views)
         encoded = self.encode(torch.cat((views, reference), 2).flatten(0, 1)).unflatten(0, (count, real))
         padding = (1 << (real - 1).bit_length()) - real

@@ -18,6 +18,9 @@ class RecursiveFusion(nn.Module):
     Args:
         bands: bands of a view.
         kernel: kernel of the convolutions.
+
+    Raises:
+        ValueError: on running it, when the views have not five dimensions.
     """
 
     def __init__(self, bands: int, kernel: int = 3) -> None:
@@ -32,16 +35,19 @@ class RecursiveFusion(nn.Module):
         return self.act2(self.merge(pairs + inner))
 
     def forward(self, views: torch.Tensor) -> torch.Tensor:
-        total, weight = views.shape[1], 1
+        if views.ndim != 5:
+            raise ValueError(f"views must be (N, L, bands, H, W), not {tuple(views.shape)}")
+        count = total = int(views.shape[1])
+        weight = 1
         waiting = torch.zeros_like(views[:, 0])
-        while views.shape[1] > 1:
-            half, odd = divmod(views.shape[1], 2)
+        while count > 1:
+            half, odd = divmod(count, 2)
             if odd:
                 waiting = waiting + views[:, half] * (weight / total)
             # A view and its partner from the other end, counted from both ends.
             pairs = torch.cat((views[:, :half], views[:, half + odd :].flip(1)), 2)
             views = self._fused(pairs.flatten(0, 1)).unflatten(0, (-1, half))
-            weight *= 2
+            count, weight = half, 2 * weight
         return waiting + views[:, 0] * (weight / total)
 
 

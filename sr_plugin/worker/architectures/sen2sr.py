@@ -5,6 +5,7 @@ It follows SPAN (Wan et al., 2023, arXiv:2311.12770), except that every block ta
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -33,6 +34,18 @@ class _StoredConv(nn.Module):
             self.conv = nn.Sequential(conv(taken, _GAIN * taken, 1), middle, conv(_GAIN * given, given, 1))
         if "eval_conv" in parts:
             self.eval_conv = conv(taken, given)
+        # Made once, so that writers of ONNX see a plain convolution.
+        self.register_buffer("weight", torch.zeros(given, taken, 3, 3), persistent=False)
+        self.register_buffer("bias", torch.zeros(given), persistent=False)
+        self.register_load_state_dict_post_hook(lambda module, _: module.refresh())
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Make the convolution anew of what is stored; done whenever a state is loaded."""
+        with torch.no_grad():
+            weight, bias = self._kernel()
+            self.weight.copy_(weight)
+            self.bias.copy_(bias)
 
     def _kernel(self) -> tuple[torch.Tensor, torch.Tensor]:
         if self.whole:
@@ -44,8 +57,7 @@ class _StoredConv(nn.Module):
         return weight + functional.pad(self.sk.weight, (1, 1, 1, 1)), bias + self.sk.bias
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        weight, bias = self._kernel()
-        return functional.conv2d(x, weight, bias, padding=1)
+        return functional.conv2d(x, self.weight, self.bias, padding=1)
 
 
 class _Block(nn.Module):
@@ -61,30 +73,60 @@ class _Block(nn.Module):
         return (change + x) * (torch.sigmoid(change) - 0.5), first
 
 
+def _cubic_matrix(size: int, scale: int, like: torch.Tensor) -> torch.Tensor:
+    """``(size * scale, size)``: cubic convolution (a = -0.5) about pixel centres; what lies outside has no weight."""
+    centres = (torch.arange(size * scale, device=like.device, dtype=torch.float64) + 0.5) / scale - 0.5
+    t = (centres[:, None] - torch.arange(size, device=like.device)).abs()
+    near = 1.5 * t**3 - 2.5 * t**2 + 1
+    far = -0.5 * t**3 + 2.5 * t**2 - 4 * t + 2
+    weights = torch.where(t <= 1, near, torch.where(t < 2, far, torch.zeros_like(t)))
+    return (weights / weights.sum(1, keepdim=True)).to(like.dtype)
+
+
+def _filtered(image: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """The part of a real image that a mask over its frequencies (zero first) lets through."""
+    if not torch.onnx.is_in_onnx_export():
+        return torch.fft.ifft2(mask * torch.fft.fft2(image)).real
+    # ONNX writers know no Fourier transform of an image, but matrices.
+    side = mask.shape[0]
+    numbers = torch.arange(side, dtype=torch.float64)
+    angles = 2 * math.pi * torch.remainder(numbers[:, None] * numbers, side) / side
+    cos, sin = angles.cos().to(image.dtype), angles.sin().to(image.dtype)
+    rows_cos, rows_sin = cos @ image, sin @ image
+    real = mask * (rows_cos @ cos - rows_sin @ sin)
+    imaginary = -mask * (rows_sin @ cos + rows_cos @ sin)
+    inner, outer = cos @ real - sin @ imaginary, cos @ imaginary + sin @ real
+    return (inner @ cos - outer @ sin) / (side * side)
+
+
 class LowFrequencies(nn.Module):
-    """Takes the low frequencies of a result from the input, enlarged bicubically.
+    """Takes the low frequencies of a result from the input, enlarged by cubic convolution.
 
     Args:
         side: height and width of the result; the mask ``weights`` (frequency zero in the middle, 1 where the input
             counts) has them.
+        scale: enlargement.
     """
 
-    def __init__(self, side: int) -> None:
+    def __init__(self, side: int, scale: int) -> None:
         super().__init__()
+        self.side, self.scale = side, scale
         self.register_buffer("weights", torch.zeros(side, side))
 
     def forward(self, coarse: torch.Tensor, fine: torch.Tensor) -> torch.Tensor:
-        """``(N, bands, h, w)`` and ``(N, bands, side, side)`` to ``(N, bands, side, side)``.
+        """``(N, bands, h, w)`` and ``(N, bands, side, side)`` to ``(N, bands, side, side)``, always in float32 or 64.
 
         Raises:
             ValueError: when the result has another size than the mask.
         """
-        if fine.shape[-2:] != self.weights.shape:
-            raise ValueError(f"the constraint is made for {tuple(self.weights.shape)}, not {tuple(fine.shape[-2:])}")
-        enlarged = functional.interpolate(coarse, size=fine.shape[-2:], mode="bicubic", antialias=True)
-        mask = torch.fft.ifftshift(self.weights)
-        # Both spectra are mixed by the same real mask, so only their difference needs to be transformed.
-        return fine + torch.fft.ifft2(mask * torch.fft.fft2(enlarged - fine)).real
+        if tuple(fine.shape[-2:]) != (self.side, self.side):
+            raise ValueError(f"the constraint is made for {self.side} x {self.side}, not {tuple(fine.shape[-2:])}")
+        with torch.autocast(fine.device.type, enabled=False):
+            fine, coarse = fine.to(self.weights.dtype), coarse.to(self.weights.dtype)
+            enlarge = _cubic_matrix(self.side // self.scale, self.scale, self.weights)
+            mask = self.weights.roll((-(self.side // 2), -(self.side // 2)), (0, 1))
+            # The same real mask mixes both spectra, so only the difference of the images needs to be transformed.
+            return fine + _filtered(enlarge @ coarse @ enlarge.T - fine, mask)
 
 
 class Sen2Sr(nn.Module):
@@ -116,7 +158,7 @@ class Sen2Sr(nn.Module):
         self.conv_cat = conv(4 * width, width, 1)
         self.conv_2 = _StoredConv(width, width, parts)
         self.upsampler = nn.Sequential(conv(width, out_bands * scale**2), nn.PixelShuffle(scale))
-        self.hard_constraint = LowFrequencies(constraint) if constraint else None
+        self.hard_constraint = LowFrequencies(constraint, scale) if constraint else None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Model input to model output."""
