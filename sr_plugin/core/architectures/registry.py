@@ -38,7 +38,7 @@ from sr_plugin.core.architectures.vdsr import Vdsr
 from sr_plugin.core.architectures.wdsr import Wdsr
 from sr_plugin.core.card import ModelCard, WeightFile
 from sr_plugin.core.checkpoint.container import SAFETENSORS
-from sr_plugin.core.checkpoint.read import read_checkpoint
+from sr_plugin.core.checkpoint.read import CheckpointContents, read_checkpoint
 from sr_plugin.core.checkpoint.state_dict import strip_prefix
 from sr_plugin.core.digest import sha256_of
 from sr_plugin.core.errors import ModelMismatch, ModelNotRecognised
@@ -196,9 +196,9 @@ def recognise(
     )
 
 
-def _imported(path: str, container: str, known: Recognition) -> Optional[WeightFile]:
-    """A safetensors copy of a Keras file, where its canonical names are recognised again without their order."""
-    if container not in IMPORTED:
+def _imported(path: str, contents: CheckpointContents, known: Recognition) -> Optional[WeightFile]:
+    """A safetensors copy of a Keras file, or of one with companions, where its canonical names are recognised again."""
+    if contents.container not in IMPORTED and len(known.tensors) == len(contents.tensors):
         return None
     try:
         # The copy's tensors are sorted by name; a family that goes by order must not mix them up.
@@ -236,7 +236,7 @@ def card_from_checkpoint(path: str) -> ModelCard:
         effective_reach=known.effective_reach,
         training_tile=known.training_tile,
         tiles=known.tiles,
-        weights=(_imported(path, contents.container, known) or WeightFile(path, container, sha256_of(path)),),
+        weights=(_imported(path, contents, known) or WeightFile(path, container, sha256_of(path)),),
         citation=known.citation,
         generative=known.generative,
         verified=known.verified,

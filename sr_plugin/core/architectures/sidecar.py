@@ -12,7 +12,7 @@ from typing import Any, Dict, Mapping
 import numpy as np
 
 from sr_plugin.core.architectures.family import Recognition
-from sr_plugin.core.architectures.opensr import NORMALISATION_NOTE
+from sr_plugin.core.architectures.opensr import NORMALISATION_NOTE, OPENSR, opensr_bands
 from sr_plugin.core.architectures.opensr_settings import OpenSrSettings, settings_beside
 from sr_plugin.core.architectures.rs_srgan import RS_SRGAN, SATURATION_NOTE, rs_srgan_bands
 from sr_plugin.core.architectures.sen2sr import CONSTRAINT
@@ -48,9 +48,7 @@ def with_companions(tensors: Mapping[str, np.ndarray], path: str) -> Dict[str, n
 
 
 def _with_settings(known: Recognition, settings: OpenSrSettings) -> Recognition:
-    notes = known.notes
-    for note in (NORMALISATION_NOTE, RANGE_NOTE.format(known.value_range.name)):
-        notes = notes.replace(note, "")
+    notes = known.notes.replace(NORMALISATION_NOTE, "")
     file_name = os.path.basename(settings.path)
     if settings.value_range is None:
         notes += f" The normalisation '{settings.normalisation}' in '{file_name}' is not known; check the value range."
@@ -85,11 +83,25 @@ def _as_rs_srgan(known: Recognition) -> Recognition:
     )
 
 
+def _as_opensr_standard(known: Recognition) -> Recognition:
+    """An SRResNet that turns out to be the generator "standard" of OpenSR SRGAN."""
+    range_note = RANGE_NOTE.format(known.value_range.name)
+    return replace(
+        known,
+        title="OpenSR SRGAN (standard)",
+        citation=OPENSR,
+        value_range=VALUE_RANGES["s2-10k-clamped"],
+        input_bands=opensr_bands(len(known.input_bands)) or known.input_bands,
+        output_bands=opensr_bands(len(known.output_bands)) or known.output_bands,
+        notes=known.notes.replace(range_note, "") + NORMALISATION_NOTE,
+    )
+
+
 def informed(known: Recognition, path: str, side_info: Mapping[str, Any]) -> Recognition:
     """A recognised checkpoint, corrected by what is said beside its tensors.
 
-    OpenSR SRGAN's YAML tells the normalisation and the residual scale; an SRResNet that Lightning saved without such a
-    file is RS-SRGAN's, not the tutorial's, and was trained on reflectance.
+    OpenSR SRGAN's YAML tells the normalisation and the residual scale. An SRResNet that Lightning saved is not the
+    tutorial's: with three bands and without such a file it is RS-SRGAN's, otherwise the "standard" one of OpenSR SRGAN.
 
     Args:
         known: what the tensors told.
@@ -99,8 +111,10 @@ def informed(known: Recognition, path: str, side_info: Mapping[str, Any]) -> Rec
     if known.family not in _OPENSR_FAMILIES:
         return known
     settings = settings_beside(path, known.scale, known.hyperparameters)
-    if settings is not None:
-        return _with_settings(known, settings)
-    if known.family == "srresnet_t" and _LIGHTNING in side_info:
-        return _as_rs_srgan(known)
-    return known
+    if known.family == "srresnet_t":
+        if settings is None and _LIGHTNING not in side_info:
+            return known
+        if settings is None and rs_srgan_bands(len(known.input_bands)):
+            return _as_rs_srgan(known)
+        known = _as_opensr_standard(known)
+    return _with_settings(known, settings) if settings is not None else known

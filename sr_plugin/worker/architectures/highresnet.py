@@ -102,7 +102,10 @@ class HighResNet(nn.Module):
         if views.ndim == 4:
             views = views[:, :, None]
         count, real = (int(size) for size in views.shape[:2])
-        reference = views[:, :_REFERENCE_VIEWS].median(1, keepdim=True).values.expand_as(views)
+        compared = min(real, _REFERENCE_VIEWS)
+        # The median by sorting, for which ONNX has a word.
+        ordered = views[:, :compared].topk(compared // 2 + 1, dim=1).values
+        reference = ordered[:, -1:].expand_as(views)
         encoded = self.encode(torch.cat((views, reference), 2).flatten(0, 1)).unflatten(0, (count, real))
         padding = (1 << (real - 1).bit_length()) - real
         # Padding views are never anyone's partner, so their features need not be computed.

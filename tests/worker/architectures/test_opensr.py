@@ -121,7 +121,8 @@ def test_same_output_as_the_package(name: str, package: Callable[[str], Any], tm
     card = card_from_checkpoint(str(path))
     family = {"esrgan": "opensr_esrgan", "standard": "srresnet_t"}.get(name, "opensr")
     assert (card.family, card.scale, len(card.input_bands)) == (family, scale, bands)
-    assert card.generative and not card.verified
+    assert card.generative and not card.verified and "OpenSR" in card.title
+    assert card.value_range.name == "s2-10k-clamped" and "is assumed" in card.notes
     assert (card.reach is None) == (name == "rcab")
 
 

@@ -1,8 +1,7 @@
-"""Networks with several inputs, and SEN2SR, compute what the notes describe: written here once more, in another way."""
+"""Networks with several inputs compute what the notes describe: written here once more, in another way."""
 
 from __future__ import annotations
 
-import importlib.util
 import pathlib
 from typing import Any, Dict, List, Tuple
 
@@ -10,60 +9,11 @@ import numpy as np
 import pytest
 
 from sr_plugin.core.architectures.registry import card_from_checkpoint
-from sr_plugin.core.card import BAND_FUSION, MULTI_IMAGE, SINGLE_IMAGE, ModelCard
-from sr_plugin.core.checkpoint.safetensors import write_safetensors
+from sr_plugin.core.card import BAND_FUSION, MULTI_IMAGE, SINGLE_IMAGE
+from tests.worker.architectures.references import Reference, Tensors, assert_close, conv, load, norm, slope
 
 torch = pytest.importorskip("torch")
 functional = torch.nn.functional
-
-Tensors = Dict[str, Any]
-
-
-def conv(name: str, taken: int, given: int, kernel: int = 3) -> Tensors:
-    spread = 1.0 / (taken * kernel * kernel) ** 0.5
-    weight = spread * torch.randn(given, taken, kernel, kernel)
-    return {f"{name}.weight": weight, f"{name}.bias": 0.1 * torch.randn(given)}
-
-
-def norm(name: str, width: int) -> Tensors:
-    values = {part: torch.rand(width) + 0.5 for part in ("weight", "bias", "running_mean", "running_var")}
-    return {f"{name}.{part}": value for part, value in values.items()}
-
-
-def slope(name: str) -> Tensors:
-    return {f"{name}.weight": torch.rand(1)}
-
-
-class Reference:
-    """Layers by name, as functions of a dictionary of tensors."""
-
-    def __init__(self, tensors: Tensors) -> None:
-        self.tensors = tensors
-
-    def conv(self, name: str, x: Any) -> Any:
-        weight = self.tensors[f"{name}.weight"]
-        return functional.conv2d(x, weight, self.tensors[f"{name}.bias"], padding=weight.shape[-1] // 2)
-
-    def norm(self, name: str, x: Any) -> Any:
-        get = [self.tensors[f"{name}.{part}"] for part in ("running_mean", "running_var", "weight", "bias")]
-        return functional.batch_norm(x, *get)
-
-    def prelu(self, name: str, x: Any) -> Any:
-        return functional.prelu(x, self.tensors[f"{name}.weight"])
-
-
-def load(path: pathlib.Path) -> Tuple[ModelCard, Any]:
-    from sr_plugin.worker.architectures.build import load_network
-
-    card = card_from_checkpoint(str(path))
-    return card, load_network(card)
-
-
-def assert_close(found: Any, wanted: Any) -> None:
-    assert found.shape == wanted.shape
-    assert wanted.std() > 1e-3
-    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)
-
 
 # RS-SRGAN
 
@@ -299,133 +249,32 @@ def test_dsen2_sharpens_groups_of_bands(kind: str, keras: bool, tmp_path: pathli
             network(*inputs[:-1], inputs[-1][..., 1:])
 
 
-# SEN2SR
+def test_dsen2_in_a_keras_file(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keras 2's layout with layers in the order of the graph, and those without weights between them."""
+    h5py = pytest.importorskip("h5py")
+    from sr_plugin.worker.hdf5_reader import register
 
-
-def package_module(name: str) -> Any:
-    """A module of the package sen2sr, loaded on its own, as the package asks for more libraries."""
-    found = importlib.util.find_spec("sen2sr")
-    if found is None or not found.submodule_search_locations:
-        pytest.skip("sen2sr is not installed")
-    path = pathlib.Path(found.submodule_search_locations[0]) / "models" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def sen2sr(taken: int, given: int, width: int, scale: int, blocks: int = 3) -> Tensors:
-    tensors: Tensors = {}
-    layers = {"conv_1": (taken, width), "conv_2": (width, width)}
-    layers.update({f"blocks.{n}.c{k}_r": (width, width) for n in range(blocks) for k in (1, 2, 3)})
-    for name, (a, b) in layers.items():
-        tensors.update({**conv(f"{name}.sk", a, b, 1), **conv(f"{name}.conv.0", a, 2 * a, 1)})
-        tensors.update({**conv(f"{name}.conv.1", 2 * a, 2 * b), **conv(f"{name}.conv.2", 2 * b, b, 1)})
-    tensors.update(conv("conv_cat", 4 * width, width, 1))
-    tensors.update(conv("upsampler.0", width, given * scale * scale))
-    tensors["upsampler.0.bias"] += 0.5
-    return tensors
-
-
-def run_sen2sr(tensors: Tensors, x: Any, scale: int, blocks: int = 3) -> Any:
-    """With every block, and the convolutions as training runs them: in parts, over a border of zeros."""
-    r = Reference(tensors)
-
-    def stored(name: str, x: Any) -> Any:
-        inner = r.conv(f"{name}.conv.0", functional.pad(x, (1, 1, 1, 1)))
-        inner = functional.conv2d(inner, tensors[f"{name}.conv.1.weight"], tensors[f"{name}.conv.1.bias"])
-        return r.conv(f"{name}.conv.2", inner) + r.conv(f"{name}.sk", x)
-
-    stem = stored("conv_1", x)
-    outs, firsts = [], []
-    for n in range(blocks):
-        first = functional.silu(stored(f"blocks.{n}.c1_r", stem))
-        change = stored(f"blocks.{n}.c3_r", functional.silu(stored(f"blocks.{n}.c2_r", first)))
-        outs.append((change + stem) * (torch.sigmoid(change) - 0.5))
-        firsts.append(first)
-    features = r.conv("conv_cat", torch.cat((stem, stored("conv_2", outs[-1]), outs[0], firsts[-1]), 1))
-    return functional.pixel_shuffle(r.conv("upsampler.0", features), scale).clamp(min=0)
-
-
-def save(path: pathlib.Path, tensors: Tensors) -> None:
-    write_safetensors(str(path), {name: value.contiguous().numpy() for name, value in tensors.items()})
-
-
-@pytest.mark.parametrize(("taken", "given", "scale"), [(4, 4, 4), (10, 6, 1)])
-def test_sen2sr_alone(taken: int, given: int, scale: int, tmp_path: pathlib.Path) -> None:
-    torch.manual_seed(5)
-    tensors = sen2sr(taken, given, 6, scale)
-    save(tmp_path / "model.safetensor", tensors)
-    card, network = load(tmp_path / "model.safetensor")
-    assert (card.family, card.kind, card.scale, card.reach) == ("sen2sr", SINGLE_IMAGE, scale, 6)
-    assert (len(card.input_bands), len(card.output_bands)) == (taken, given)
-    assert card.input_bands[: given if given == 6 else 4] == card.output_bands
-    assert card.value_range.name == "s2-10k" and card.tiles.fixed is None and "left out" in card.notes
-    image = torch.rand(2, taken, 12, 15)
+    register()
+    monkeypatch.setenv("SR_PLUGIN_CACHE", str(tmp_path / "cache"))
+    torch.manual_seed(4)
+    # Eleven convolutions or more, so that neither the alphabet nor the numbers give their order.
+    names = [f"conv2d_{n}" for n in (7, 10, 11, 8, 9, 2, 1, 3, 4, 5, 6, 12)]
+    tensors = dsen2(names, 12, 2)
+    path = tmp_path / "s2_030.hdf5"
+    with h5py.File(path, "w") as file:
+        layers = [entry for name in names for entry in (name, f"lambda_{name}")]
+        file.attrs["layer_names"] = [b"input_1", *(name.encode() for name in layers)]
+        for layer in ("input_1", *layers):
+            group = file.create_group(layer)
+            weights = {"kernel": "weight", "bias": "bias"} if layer in names else {}
+            group.attrs["weight_names"] = [f"{layer}/{part}:0".encode() for part in weights]
+            for part, ours in weights.items():
+                value = tensors[f"{layer}.{ours}"].numpy()
+                value = value.transpose(2, 3, 1, 0) if part == "kernel" else value
+                group.create_dataset(f"{layer}/{part}:0", data=value)
+    card, network = load(path)
+    assert (card.family, card.hyperparameters["blocks"]) == ("dsen2", 5)
+    assert card.weights[0].path.endswith(".safetensors")
+    inputs = [torch.rand(1, n, 12 // ratio, 18 // ratio) for n, ratio in ((4, 1), (6, 2), (2, 6))]
     with torch.inference_mode():
-        assert_close(network(image), run_sen2sr(tensors, image, scale))
-
-
-def test_sen2sr_with_fused_convolutions_only(tmp_path: pathlib.Path) -> None:
-    torch.manual_seed(6)
-    tensors = sen2sr(4, 4, 6, 2)
-    save(tmp_path / "parts.safetensors", tensors)
-    _, parts = load(tmp_path / "parts.safetensors")
-    stored = {name[: -len(".sk.weight")] for name in tensors if name.endswith(".sk.weight")}
-    fused = {name: value for name, value in tensors.items() if not name.startswith(tuple(s + "." for s in stored))}
-    for name in stored:
-        weight, bias = parts.get_submodule(name)._kernel()
-        fused.update({f"{name}.eval_conv.weight": weight.detach(), f"{name}.eval_conv.bias": bias.detach()})
-    save(tmp_path / "fused.safetensors", fused)
-    card, network = load(tmp_path / "fused.safetensors")
-    assert card.hyperparameters["parts"] == ["eval_conv"]
-    image = torch.rand(1, 4, 9, 9)
-    with torch.inference_mode():
-        assert_close(network(image), run_sen2sr(tensors, image, 2))
-
-
-@pytest.mark.parametrize(("taken", "given", "scale"), [(4, 4, 4), (10, 6, 1)])
-def test_sen2sr_keeps_the_low_frequencies_of_its_input(
-    taken: int, given: int, scale: int, tmp_path: pathlib.Path
-) -> None:
-    torch.manual_seed(7)
-    tensors, side = sen2sr(taken, given, 6, scale), 16
-    distance = np.hypot(*np.meshgrid(*[np.arange(side * scale) - side * scale // 2] * 2))
-    mask = (1 / (1 + (distance / 4) ** 6)).astype(np.float32)
-    save(tmp_path / "sr_model.safetensor", tensors)
-    write_safetensors(str(tmp_path / "sr_hard_constraint.safetensor"), {"weights": mask})
-    (tmp_path / "load.py").write_text("raise SystemExit('never run')")
-    card, network = load(tmp_path / "sr_model.safetensor")
-    assert card.reach is None and card.tiles.fixed == (side, side) and card.training_tile == side
-    image = torch.rand(1, taken, side, side)
-    with torch.inference_mode():
-        plain = run_sen2sr(tensors, image, scale).numpy().astype(np.float64)
-        size = (side * scale, side * scale)
-        enlarged = functional.interpolate(image[:, :given], size=size, mode="bicubic", antialias=True).numpy()
-        spectra = [np.fft.fftshift(np.fft.fft2(x), axes=(-2, -1)) for x in (enlarged, plain)]
-        mixed = spectra[0] * mask + spectra[1] * (1 - mask)
-        wanted = np.fft.ifft2(np.fft.ifftshift(mixed, axes=(-2, -1))).real.astype(np.float32)
-        assert_close(network(image), torch.from_numpy(wanted))
-        with pytest.raises(ValueError, match="constraint"):
-            network(image[..., 1:])
-
-
-@pytest.mark.parametrize(("taken", "given", "scale"), [(4, 4, 4), (10, 6, 1)])
-def test_sen2sr_as_its_package(taken: int, given: int, scale: int, tmp_path: pathlib.Path) -> None:
-    cnn, tricks = package_module("opensr_baseline/cnn"), package_module("tricks")
-    torch.manual_seed(8)
-    original = cnn.CNNSR(taken, given, 24, scale, True, False, 6).eval()
-    for name, value in original.state_dict().items():
-        # The convolutions that it makes up itself are spoilt, as it makes them anew before it uses them.
-        value.add_(0.05 * torch.randn(value.shape) + (1.0 if "eval_conv" in name else 0.0))
-    tensors = {name: value.clone() for name, value in original.state_dict().items()}
-    if scale == 4:
-        assert (len(tensors), sum(value.numel() for value in tensors.values())) == (204, 572336)
-    mask = torch.rand(16 * scale, 16 * scale)
-    save(tmp_path / "model.safetensor", tensors)
-    save(tmp_path / "hard_constraint.safetensor", {"weights": mask})
-    constraint = tricks.HardConstraint(mask, "all" if taken == given else [0, 1, 2, 3, 4, 5])
-    image = torch.rand(1, taken, 16, 16)
-    with torch.inference_mode():
-        wanted = constraint(image, original(image).clamp(min=0))
-        assert_close(load(tmp_path / "model.safetensor")[1](image), wanted)
+        assert_close(network(*inputs), run_dsen2(tensors, names, inputs, [1, 2, 6]))
