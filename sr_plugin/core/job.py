@@ -42,6 +42,7 @@ class JobPlan:
             side of a window and the pixels that it reaches over into the next one.
         nodata: nodata value of the result, or None.
         mask: digest of the mask polygons, empty without a mask.
+        mask_band: gaps are marked by a mask band of the result instead of a nodata value.
         storage: the user's creation options of the result's file.
     """
 
@@ -55,6 +56,7 @@ class JobPlan:
     nodata: Optional[float] = None
     mask: str = ""
     storage: Tuple[str, ...] = ()
+    mask_band: bool = False
 
     @property
     def blended(self) -> bool:
@@ -103,6 +105,7 @@ class JobPlan:
             nodata=values["nodata"],
             mask=values["mask"],
             storage=tuple(values["storage"]),
+            mask_band=values["mask_band"],
         )
 
     @property

@@ -20,10 +20,16 @@ from sr_plugin.core.job import JobPlan
 VERSION = 1
 
 
-def checksum(pixels: np.ndarray) -> str:
-    """Checksum of final pixels of any shape and type: CRC-32 and Adler-32, which fail independently."""
-    data = np.ascontiguousarray(pixels).reshape(-1).view(np.uint8)
-    return f"{zlib.crc32(data):08x}{zlib.adler32(data):08x}"
+def checksum(pixels: np.ndarray, mask: Optional[np.ndarray] = None) -> str:
+    """Checksum of final pixels, and of their mask, of any shape and type.
+
+    CRC-32 and Adler-32, which fail independently.
+    """
+    crc, adler = 0, 1
+    for part in (pixels,) if mask is None else (pixels, mask):
+        data = np.ascontiguousarray(part).reshape(-1).view(np.uint8)
+        crc, adler = zlib.crc32(data, crc), zlib.adler32(data, adler)
+    return f"{crc:08x}{adler:08x}"
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,12 @@ def _default_nodata(pixel_type: str) -> float:
     return 0.0 if pixel_type.startswith("uint") else float(np.iinfo(pixel_type).min)
 
 
+def _mask_band(request: SuperResolveRequest, source: RasterSource, bands: Sequence[BandInfo], pixel_type: str) -> bool:
+    """True where the source marks gaps by a mask or alpha band and no value can be given up for nodata."""
+    declared = request.nodata is not None or any(band.nodata is not None for band in bands)
+    return source.masked and not declared and not pixel_type.startswith("float")
+
+
 def _nodata(request: SuperResolveRequest, bands: Sequence[BandInfo], pixel_type: str, gaps: bool) -> Optional[float]:
     """Nodata of the result: as asked, as in the source, or the type's usual one where there will be gaps."""
     if request.nodata is not None:
@@ -287,6 +293,7 @@ def _plan(
     numbers = [info.number for info in infos]
     pixel_type = _output_type(request, infos)
     marked_gaps = source.masked or any(i.pixel_type.startswith("float") for i in infos) or request.mask is not None
+    mask_band = _mask_band(request, source, infos, pixel_type)
     margin = _margin(request, card, source.may_have_gaps(numbers), feedback)
     sample = source.read_sample(numbers)
     valid = sample.valid if sample.valid is not None else np.ones(sample.data.shape, bool)
@@ -297,6 +304,8 @@ def _plan(
         lambda: (sample.data[:fed], valid[:fed]),
         source.sentinel2_offset,
     )
+    if scaling.warning:
+        feedback.warning(scaling.warning)
     settings = RunSettings(
         radiometry=compose(scaling.bands, card.value_range, card.output_count(fed)),
         output_type=pixel_type,
@@ -314,9 +323,10 @@ def _plan(
         settings=settings,
         tile=_tile(request, card, margin, len(infos)),
         margin=margin,
-        nodata=_nodata(request, infos, pixel_type, marked_gaps),
+        nodata=None if mask_band else _nodata(request, infos, pixel_type, marked_gaps),
         mask=mask_digest(request.mask) if request.mask is not None else "",
         storage=tuple(request.create_options),
+        mask_band=mask_band,
     )
     output = _output(request, source, plan, _output_bands(card, infos, fed), scaling)
     estimate = estimate_run(plan, output)
@@ -343,6 +353,7 @@ def _output(
         bands=bands,
         pixel_type=plan.settings.output_type,
         nodata=plan.nodata,
+        mask_band=plan.mask_band,
         metadata=_provenance(request, plan.card, scaling, plan),
         create_options=request.create_options,
         tile=(plan.tile - plan.margin if plan.blended else plan.tile) * scale,

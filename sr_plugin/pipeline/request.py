@@ -105,6 +105,7 @@ class SuperResolveResult:
         scale: scale factor.
         width, height, bands: size of the result.
         source_bands: numbers of the input bands that went in, in the order of the result.
+        mask_band: the result marks gaps by a mask band, not by a nodata value.
         tiles: tiles computed (those outside a mask are skipped).
         backend: what computed.
         device, device_name: on which device.
@@ -122,6 +123,7 @@ class SuperResolveResult:
     height: int
     bands: int
     source_bands: Tuple[int, ...]
+    mask_band: bool
     tiles: int
     backend: str
     device: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Callable, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from sr_plugin.core.errors import ParameterError
 from sr_plugin.core.radiometry import BandScaling
 from sr_plugin.core.value_range import ValueRange
+from sr_plugin.pipeline.quantity import other_quantity
 from sr_plugin.raster.source import BandInfo
 
 #: Numbers per unit of reflectance in Sentinel-2 and most other products stored as integers.
@@ -17,6 +18,8 @@ _REFLECTANCE_QUANTIFICATION = 10000.0
 #: Floating values above this cannot be reflectance as a fraction.
 _LARGEST_FRACTION = 3.0
 _DEFAULT_PERCENTILES = (2.0, 98.0)
+#: Land rarely reflects more than this; what is no reflectance is mapped to where such a model saw its examples.
+_USUAL_REFLECTANCE = 0.4
 
 #: Gives pixels and their validity, ``(bands, h, w)`` each, of a reduced copy of the whole raster.
 Sampler = Callable[[], Tuple[np.ndarray, np.ndarray]]
@@ -24,14 +27,15 @@ Sampler = Callable[[], Tuple[np.ndarray, np.ndarray]]
 
 @dataclass(frozen=True)
 class ScalingChoice:
-    """The scaling of each band, and a sentence that says what was chosen."""
+    """The scaling of each band, a sentence that says what was chosen, and what the user should be warned of."""
 
     bands: Tuple[BandScaling, ...]
     description: str
+    warning: str = ""
 
 
-def _window_scaling(low: float, high: float) -> BandScaling:
-    span = high - low if high > low else 1.0
+def _window_scaling(low: float, high: float, top: float = 1.0) -> BandScaling:
+    span = (high - low if high > low else 1.0) / top
     return BandScaling(1.0 / span, -low / span)
 
 
@@ -48,14 +52,14 @@ def _numbers(text: str, count: int, choice: str) -> List[float]:
     return values
 
 
-def _percentile_scaling(sampler: Sampler, low: float, high: float) -> Tuple[BandScaling, ...]:
+def _percentile_scaling(sampler: Sampler, low: float, high: float, top: float = 1.0) -> Tuple[BandScaling, ...]:
     """One window for all bands, so that their ratios survive."""
     data, valid = sampler()
     chosen = data[valid]
     if chosen.size == 0:
         return (BandScaling(),) * data.shape[0]
     ends = np.percentile(chosen.astype(np.float64), (low, high))
-    return (_window_scaling(float(ends[0]), float(ends[1])),) * data.shape[0]
+    return (_window_scaling(float(ends[0]), float(ends[1]), top),) * data.shape[0]
 
 
 def _explicit(choice: str, count: int, sampler: Sampler) -> ScalingChoice:
@@ -84,9 +88,25 @@ def _explicit(choice: str, count: int, sampler: Sampler) -> ScalingChoice:
     raise ParameterError(f"The normalisation '{choice}' cannot be understood.")
 
 
-def _describe_window(scaling: BandScaling, low: float, high: float) -> str:
+def _describe_window(scaling: BandScaling, low: float, high: float, top: float = 1.0) -> str:
     start = -scaling.offset / scaling.gain
-    return f"{start:g} to {start + 1 / scaling.gain:g} (percentiles {low:g} and {high:g}) mapped to 0 to 1"
+    return f"{start:g} to {start + top / scaling.gain:g} (percentiles {low:g} and {high:g}) mapped to 0 to {top:g}"
+
+
+def _stand_in(quantity: str, value_range: ValueRange, bands: Sequence[BandInfo], sampler: Sampler) -> ScalingChoice:
+    """Radar and elevation: the bulk of the values takes the place of what the model knows, the rest is carried."""
+    if all(b.pixel_type == "uint8" for b in bands):
+        choice = ScalingChoice((BandScaling(1 / 255),) * len(bands), "8-bit values divided by 255")
+    else:
+        top = _USUAL_REFLECTANCE if value_range.quantity == "reflectance" else 1.0
+        scalings = _percentile_scaling(sampler, *_DEFAULT_PERCENTILES, top)
+        choice = ScalingChoice(scalings, _describe_window(scalings[0], *_DEFAULT_PERCENTILES, top))
+    warning = (
+        f"The bands hold {quantity}, but the model was trained on optical images: its detail is a guess at best. "
+        "Values keep their units and stay consistent with the input only with the consistency option; "
+        "bicubic:K enlarges without a guess."
+    )
+    return replace(choice, warning=warning)
 
 
 def _reflectance(bands: Sequence[BandInfo], sampler: Sampler, add_offset: Optional[float]) -> ScalingChoice:
@@ -139,6 +159,9 @@ def choose_scaling(
         return ScalingChoice((BandScaling(),) * len(bands), "values as they are")
     if choice != "auto":
         return _explicit(choice, len(bands), sampler)
+    quantity = other_quantity(bands)
+    if quantity:
+        return _stand_in(quantity, value_range, bands, sampler)
     if value_range.quantity == "reflectance":
         return _reflectance(bands, sampler, add_offset)
     return _unit(bands, sampler)

@@ -26,7 +26,7 @@ from sr_plugin.runtime.worker_session import WorkerSession
 SessionFactory = Callable[[ModelCard], ModelSession]
 
 
-def _needs(card: ModelCard) -> str:
+def packages_needed(card: ModelCard) -> str:
     """Which packages the worker must have: ``builtin``, ``onnx`` or ``checkpoint``."""
     if not card.weights:
         return "builtin"
@@ -37,7 +37,7 @@ def worker_factory(preferred_python: str = "") -> SessionFactory:
     """Sessions in a worker process, with the given Python or the first one found that has what the model needs."""
 
     def open_session(card: ModelCard) -> ModelSession:
-        probe = find_worker_python(_needs(card), preferred_python or None)
+        probe = find_worker_python(packages_needed(card), preferred_python or None)
         return WorkerSession(probe.path)
 
     return open_session
@@ -146,6 +146,7 @@ def superresolve(
         height=grid.height,
         bands=run.plan.output_bands,
         source_bands=run.plan.source.bands,
+        mask_band=run.plan.mask_band,
         tiles=statistics.tiles,
         backend=loaded.backend,
         device=loaded.device,

@@ -108,11 +108,11 @@ class TileWriter:
         digest = ""
         # Blocks that are never written read as nodata.
         if pixels is not None:
-            self._cut_out(item, pixels)
-            self._output.writer.write(pixels, output_window(self._run, item.tile.index))
-            self._output.statistics.add(pixels, self._plan.nodata)
+            mask = self._cut_out(item, pixels)
+            self._output.writer.write(pixels, output_window(self._run, item.tile.index), mask)
+            self._output.statistics.add(pixels, self._plan.nodata, mask)
             self._unflushed += pixels.nbytes
-            digest = checksum(pixels)
+            digest = checksum(pixels, mask)
         self._entries[item.tile.index] = TileEntry(digest, statistics)
         if self._unflushed > _FLUSH_BYTES or time.monotonic() - self._flushed > _FLUSH_SECONDS:
             self._flush()
@@ -124,7 +124,17 @@ class TileWriter:
         self._unflushed = 0
         self._flushed = time.monotonic()
 
-    def _cut_out(self, item: ReadTile, pixels: np.ndarray) -> None:
+    def _cut_out(self, item: ReadTile, pixels: np.ndarray) -> Optional[np.ndarray]:
+        """Mark gaps in the pixels; the mask ``(h, w)`` uint8 where the result has a mask band."""
+        if self._plan.mask_band:
+            valid = self._valid(item, pixels.shape)
+            shared = np.ones(pixels.shape[1:], bool) if valid is None else valid.all(axis=0)
+            pixels[:, ~shared] = 0
+            return shared.astype(np.uint8) * 255
+        self._mark_nodata(item, pixels)
+        return None
+
+    def _mark_nodata(self, item: ReadTile, pixels: np.ndarray) -> None:
         nodata = self._plan.nodata
         if nodata is None:
             return

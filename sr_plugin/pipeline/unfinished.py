@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from typing import Callable, Dict, Mapping
+import re
+from typing import Callable, Dict, Mapping, Optional, Tuple
+
+import numpy as np
 
 from sr_plugin.core.errors import Cancelled, OutputError, SourceChanged, SuperResolutionError
 from sr_plugin.core.grid import Window
@@ -12,6 +16,9 @@ from sr_plugin.pipeline.prepare import PreparedRun
 from sr_plugin.pipeline.request import RunFeedback
 from sr_plugin.raster.band_statistics import BandStatistics
 from sr_plugin.raster.writer import RasterWriter
+
+#: What follows the output's name in the names of partial files and journals: eight digits of the job's digest.
+_LEFTOVER = r"\.[0-9a-f]{8}\.part\..+"
 
 
 def output_window(run: PreparedRun, index: int) -> Window:
@@ -70,9 +77,9 @@ class UnfinishedOutput:
         fresh = RasterWriter(self._run.output, partial + ".new.tif")
         for index, entry in self.done.items():
             window = output_window(self._run, index)
-            pixels = old.read(window) if entry.checksum else None
-            if pixels is not None:
-                fresh.write(pixels, window)
+            read = self._read(old, window) if entry.checksum else None
+            if read is not None:
+                fresh.write(read[0], window, read[1])
         fresh.flush()
         fresh.close()
         old.close()
@@ -92,12 +99,20 @@ class UnfinishedOutput:
             if not entry.checksum:
                 self.done[index] = entry
                 continue
-            pixels = writer.read(output_window(self._run, index))
-            readable = readable and pixels is not None
-            if pixels is not None and checksum(pixels) == entry.checksum:
+            read = self._read(writer, output_window(self._run, index))
+            readable = readable and read is not None
+            if read is not None and checksum(*read) == entry.checksum:
                 self.done[index] = entry
-                self.statistics.add(pixels, self._run.plan.nodata)
+                self.statistics.add(read[0], self._run.plan.nodata, read[1])
         return readable
+
+    def _read(self, writer: RasterWriter, window: Window) -> Optional[Tuple[np.ndarray, Optional[np.ndarray]]]:
+        """Pixels and mask of a tile; None where they cannot be read back."""
+        pixels = writer.read(window)
+        if pixels is None or not self._run.plan.mask_band:
+            return None if pixels is None else (pixels, None)
+        mask = writer.read_mask(window)
+        return None if mask is None else (pixels, mask)
 
     def finish(self, cancelled: Callable[[], bool]) -> None:
         """Give the result its name and forget the journal.
@@ -107,6 +122,7 @@ class UnfinishedOutput:
         """
         self.writer.finish(self.statistics.metadata(), cancelled)
         self.journal.remove()
+        _remove_leftovers(self._run.output.path)
 
     def keep(self) -> None:
         """Leave partial file and journal where they are, so that the same run goes on from there."""
@@ -122,6 +138,19 @@ class UnfinishedOutput:
     def partial(self) -> str:
         """Path of the partial file."""
         return self.writer.partial
+
+
+def _remove_leftovers(output: str) -> None:
+    """Delete what interrupted runs with other settings left beside a result that is whole now.
+
+    The lock on the output makes sure that nobody is working on them. What cannot be deleted does no harm.
+    """
+    folder, name = os.path.split(os.path.abspath(output))
+    ours = re.compile(re.escape(name) + _LEFTOVER)
+    for entry in os.listdir(folder):
+        if ours.fullmatch(entry):
+            with contextlib.suppress(OSError):
+                os.remove(os.path.join(folder, entry))
 
 
 def worth_keeping(error: BaseException, keep_partial: bool) -> bool:

@@ -6,19 +6,14 @@ The look travels as QGIS style XML: plain text may cross threads, a renderer may
 
 from __future__ import annotations
 
-from typing import List, Optional, Sequence
+from typing import Optional, Sequence
 
 from qgis.core import (
     QgsMapLayer,
-    QgsProcessingContext,
-    QgsProcessingFeedback,
-    QgsProcessingLayerPostProcessorInterface,
     QgsRasterLayer,
     QgsReadWriteContext,
 )
 from qgis.PyQt.QtXml import QDomDocument, QDomElement
-
-from sr_plugin.processing.translation import tr
 
 _BAND_ATTRIBUTES = ("redBand", "greenBand", "blueBand", "grayBand", "band")
 _SYMBOLOGY = QgsMapLayer.StyleCategory.Symbology
@@ -31,12 +26,13 @@ def look_of(layer: QgsRasterLayer) -> str:
     return "" if problem or layer.renderer() is None else document.toString()
 
 
-def look_for_result(look: str, bands: Sequence[int]) -> Optional[str]:
+def look_for_result(look: str, bands: Sequence[int], mask_band: bool = False) -> Optional[str]:
     """The look with the band numbers of the result.
 
     Args:
         look: style XML of the source layer.
         bands: band numbers of the source; the result holds them in this order.
+        mask_band: the result marks gaps by a mask band, which QGIS shows as an alpha band behind the others.
 
     Returns:
         None where the source shows a band that the result does not have.
@@ -57,38 +53,18 @@ def look_for_result(look: str, bands: Sequence[int]) -> Optional[str]:
         renderer.setAttribute(name, str(numbers[shown]))
     # A missing alpha band only makes the result opaque, which is no reason to give up the rest of the look.
     alpha = _number(renderer, "alphaBand")
-    if alpha is not None:
-        renderer.setAttribute("alphaBand", str(numbers.get(alpha, -1)))
+    if alpha is not None and alpha > 0:
+        renderer.setAttribute("alphaBand", str(len(bands) + 1 if mask_band else numbers.get(alpha, -1)))
     _fix_minimum_and_maximum(renderer)
     return document.toString()
 
 
-class SourceLook(QgsProcessingLayerPostProcessorInterface):
-    """Applies a look to a result when QGIS has loaded it into a project.
-
-    Args:
-        look: style XML made by :func:`look_for_result`.
-    """
-
-    #: Processing does not own post-processors; without a reference Python deletes them before they run.
-    _kept: List[SourceLook] = []
-
-    def __init__(self, look: str) -> None:
-        super().__init__()
-        self._look = look
-        SourceLook._kept.append(self)
-
-    def postProcessLayer(  # noqa: N802 - QGIS API
-        self, layer: QgsMapLayer, context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> None:
-        """Called by Processing in the main thread."""
-        if not isinstance(layer, QgsRasterLayer):
-            return
-        document = QDomDocument()
-        document.setContent(self._look)
-        done, problem = layer.importNamedStyle(document, _SYMBOLOGY)
-        if not done:
-            feedback.pushWarning(tr("The look of the source could not be applied to the result: {}").format(problem))
+def apply_look(layer: QgsRasterLayer, look: str) -> str:
+    """Draw a layer in a look made by :func:`look_for_result`; says what is wrong, empty where nothing is."""
+    document = QDomDocument()
+    document.setContent(look)
+    done, problem = layer.importNamedStyle(document, _SYMBOLOGY)
+    return "" if done else problem
 
 
 def _number(element: QDomElement, attribute: str) -> Optional[int]:

@@ -24,11 +24,13 @@ class BandStatistics:
         # Squares are summed around a first value, because the difference of two large sums would lose the variance.
         self._shift: Optional[np.ndarray] = None
 
-    def add(self, pixels: np.ndarray, nodata: Optional[float]) -> None:
-        """Add ``(bands, h, w)`` pixels; those equal to ``nodata`` or not finite do not count."""
+    def add(self, pixels: np.ndarray, nodata: Optional[float], mask: Optional[np.ndarray] = None) -> None:
+        """Add ``(bands, h, w)`` pixels; those equal to ``nodata``, not finite or 0 in the mask ``(h, w)`` do not count."""
         for band, plane in enumerate(pixels):
             valid = plane
-            if nodata is not None and not math.isnan(nodata):
+            if mask is not None:
+                valid = plane[mask != 0]
+            elif nodata is not None and not math.isnan(nodata):
                 valid = plane[plane != plane.dtype.type(nodata)]
             elif plane.dtype.kind == "f":
                 valid = plane[np.isfinite(plane)]

@@ -64,6 +64,7 @@ class OutputSpec:
         bands: one entry per band.
         pixel_type: numpy name.
         nodata: nodata value or None.
+        mask_band: mark gaps by a mask band, as the source does, where no value can be given up for nodata.
         metadata: dataset metadata (who made it and how).
         create_options: GDAL creation options that replace the defaults of the same key.
         tile: side of the pieces that will be written, used to choose the block size.
@@ -80,6 +81,7 @@ class OutputSpec:
     bands: Sequence[OutputBand]
     pixel_type: str
     nodata: Optional[float] = None
+    mask_band: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict)
     create_options: Sequence[str] = ()
     tile: int = 512
@@ -129,7 +131,10 @@ class RasterWriter:
         spec = self.spec
         size = (spec.grid.width, spec.grid.height, len(spec.bands))
         options = creation_options(spec.pixel_type, len(spec.bands), spec.tile, spec.raw_bytes, spec.create_options)
-        return gdal.GetDriverByName("GTiff").Create(self.partial, *size, _GDAL_TYPES[spec.pixel_type], options)
+        dataset = gdal.GetDriverByName("GTiff").Create(self.partial, *size, _GDAL_TYPES[spec.pixel_type], options)
+        if dataset is not None and spec.mask_band:
+            _add_mask_band(dataset)
+        return dataset
 
     def _open(self) -> Optional[gdal.Dataset]:
         dataset = gdal.OpenEx(self.partial, gdal.OF_RASTER | gdal.OF_UPDATE, open_options=["NUM_THREADS=ALL_CPUS"])
@@ -178,8 +183,13 @@ class RasterWriter:
             return DiskFull(f"The disk that holds '{folder}' is full, so the result could not be {verb}{reason}.")
         return OutputError(f"The result '{self.spec.path}' could not be {verb}{reason}.")
 
-    def write(self, pixels: np.ndarray, window: Window) -> None:
+    def write(self, pixels: np.ndarray, window: Window, mask: Optional[np.ndarray] = None) -> None:
         """Write ``(bands, h, w)`` of the result's type at a window of its grid.
+
+        Args:
+            pixels: final pixels.
+            window: where they go.
+            mask: ``(h, w)`` uint8, 255 where valid and 0 elsewhere; for results with a mask band.
 
         Raises:
             DiskFull, OutputError: when the file system refuses.
@@ -199,6 +209,8 @@ class RasterWriter:
                     window.height,
                     code,
                 )
+                if mask is not None and status == gdal.CE_None:
+                    status = self._mask().WriteArray(mask, window.col, window.row)
             except RuntimeError as error:
                 messages.note(error)
                 status = gdal.CE_Failure
@@ -217,6 +229,18 @@ class RasterWriter:
         pixels = pixels if pixels.ndim == 3 else pixels[None]
         return pixels.view(np.int8) if self.spec.pixel_type == "int8" else pixels
 
+    def read_mask(self, window: Window) -> Optional[np.ndarray]:
+        """The mask written earlier, ``(h, w)`` uint8; None where it cannot be read back."""
+        with gdal_messages() as messages:
+            try:
+                mask = self._mask().ReadAsArray(window.col, window.row, window.width, window.height)
+            except RuntimeError:
+                return None
+        return None if messages.failures else mask
+
+    def _mask(self) -> gdal.Band:
+        return self._dataset.GetRasterBand(1).GetMaskBand()
+
     def flush(self) -> None:
         """Hand cached blocks to the file system.
 
@@ -226,6 +250,8 @@ class RasterWriter:
         with gdal_messages() as messages:
             try:
                 self._dataset.FlushCache()
+                if self.spec.mask_band:
+                    self._mask().FlushCache()
             except RuntimeError as error:
                 messages.note(error)
             if messages.failures:
@@ -326,6 +352,15 @@ class RasterWriter:
         """Close the partial file and delete it."""
         self.close()
         _remove(self.partial)
+
+
+def _add_mask_band(dataset: gdal.Dataset) -> None:
+    """A mask inside the file, not beside it."""
+    gdal.SetThreadLocalConfigOption("GDAL_TIFF_INTERNAL_MASK", "YES")
+    try:
+        dataset.CreateMaskBand(gdal.GMF_PER_DATASET)
+    finally:
+        gdal.SetThreadLocalConfigOption("GDAL_TIFF_INTERNAL_MASK", None)
 
 
 def _remove(path: str) -> None:

@@ -91,18 +91,6 @@ def test_gaps_do_not_darken_their_neighbours(run, make_raster):
     assert set(np.unique(out)) == {0, 5000}
 
 
-def test_an_alpha_band_cuts_out(run, make_raster):
-    pixels = np.full((4, 6, 6), 200, np.uint8)
-    pixels[:3, 0, 0] = 0
-    pixels[3, 2:4, 2:4] = 0
-    colours = [gdal.GCI_RedBand, gdal.GCI_GreenBand, gdal.GCI_BlueBand, gdal.GCI_AlphaBand]
-    result = run(make_raster(pixels, colours=colours), "nearest:2")
-    dataset = gdal.Open(result.output)
-    assert dataset.RasterCount == 3
-    out, nodata = dataset.ReadAsArray(), dataset.GetRasterBand(1).GetNoDataValue()
-    np.testing.assert_array_equal(out[0] == nodata, (pixels[3] == 0).repeat(2, 0).repeat(2, 1))
-
-
 def test_scale_and_offset_are_kept(run, make_raster, scene):
     path = make_raster(scene, scale_offset=(1e-4, -0.1))
     dataset = gdal.Open(run(path, "bicubic:2").output)

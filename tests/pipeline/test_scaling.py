@@ -8,6 +8,7 @@ pytest.importorskip("osgeo", reason="GDAL's Python bindings are not installed")
 from sr_plugin.core.errors import ParameterError  # noqa: E402
 from sr_plugin.core.radiometry import BandScaling  # noqa: E402
 from sr_plugin.core.value_range import VALUE_RANGES  # noqa: E402
+from sr_plugin.pipeline.quantity import ELEVATION, RADAR, other_quantity  # noqa: E402
 from sr_plugin.pipeline.scaling import choose_scaling  # noqa: E402
 from sr_plugin.raster.source import BandInfo  # noqa: E402
 
@@ -97,3 +98,40 @@ def test_choices_that_cannot_be_understood(choice):
 def test_a_raster_of_nothing_but_gaps_has_a_scaling():
     empty = (np.zeros((1, 2, 2)), np.zeros((1, 2, 2), bool))
     assert choose_scaling("auto", UNIT, [band("uint16")], lambda: empty).bands == (BandScaling(),)
+
+
+def named(description, unit="", pixel_type="float32"):
+    return BandInfo(1, pixel_type, description, 0, None, None, None, unit, (), None)
+
+
+@pytest.mark.parametrize(
+    "bands, quantity",
+    [
+        ([named("VV"), named("VH")], RADAR),
+        ([named("Sigma0_VV_db")], RADAR),
+        ([named("", "dB")], RADAR),
+        ([named("DEM")], ELEVATION),
+        ([named("band 1", "metre")], ELEVATION),
+        ([named("B04"), named("B08")], ""),
+        ([named("red"), named("VV")], ""),
+        ([named("demand")], ""),
+        ([named("")], ""),
+    ],
+)
+def test_radar_and_elevation_are_told_by_name_and_unit(bands, quantity):
+    assert other_quantity(bands) == quantity
+
+
+def test_radar_is_mapped_to_where_the_model_saw_its_examples():
+    values = np.linspace(-30, 10, 4001)
+    choice = choose_scaling("auto", REFLECTANCE, [named("VV")], sampler(values))
+    (scaling,) = choice.bands
+    low, high = np.percentile(values, (2, 98))
+    assert low * scaling.gain + scaling.offset == pytest.approx(0, abs=1e-9)
+    assert high * scaling.gain + scaling.offset == pytest.approx(0.4)
+    assert "radar backscatter" in choice.warning and "to 0.4" in choice.description
+
+
+def test_the_users_word_comes_before_the_guess():
+    choice = choose_scaling("none", REFLECTANCE, [named("VV")], sampler([0.0, 1.0]))
+    assert choice.bands == (BandScaling(),) and not choice.warning
