@@ -9,7 +9,9 @@ from sr_plugin.raster.source import BandInfo
 
 #: What a raster may hold besides reflected light.
 RADAR, ELEVATION = "radar backscatter", "elevation"
-_RADAR_NAME = re.compile(r"(^|[^a-z])(vv|vh|hh|hv|sigma ?0|sigma_?nought|gamma ?0|beta ?0|backscatter|sar)([^a-z]|$)", re.I)
+_RADAR_NAME = re.compile(
+    r"(^|[^a-z])(vv|vh|hh|hv|sigma ?0|sigma_?nought|gamma ?0|beta ?0|backscatter|sar)([^a-z]|$)", re.I
+)
 _ELEVATION_NAME = re.compile(r"(^|[^a-z])(dem|dtm|dsm|chm|elevation|height|altitude|bathymetry|depth)([^a-z]|$)", re.I)
 _RADAR_UNITS = ("db", "decibel", "decibels")
 _LENGTH_UNITS = ("m", "metre", "meter", "metres", "meters", "ft", "feet", "foot", "us survey foot")
@@ -37,5 +39,9 @@ def _is_elevation(band: BandInfo) -> bool:
 
 def _name(band: BandInfo) -> str:
     """Description and the metadata items that products keep a band's name in, with underscores as word ends."""
-    kept = [value for key, value in band.metadata if key.lower() in ("bandname", "long_name", "standard_name", "polarisation")]
+    kept = [
+        value
+        for key, value in band.metadata
+        if key.lower() in ("bandname", "long_name", "standard_name", "polarisation")
+    ]
     return " ".join([band.description, *kept]).replace("_", " ")
