@@ -25,7 +25,7 @@ class BandStatistics:
         self._shift: Optional[np.ndarray] = None
 
     def add(self, pixels: np.ndarray, nodata: Optional[float], mask: Optional[np.ndarray] = None) -> None:
-        """Add ``(bands, h, w)`` pixels; those equal to ``nodata``, not finite or 0 in the ``(h, w)`` mask are left out."""
+        """Add ``(bands, h, w)`` pixels, but not those equal to ``nodata``, not finite, or 0 in the ``(h, w)`` mask."""
         for band, plane in enumerate(pixels):
             valid = plane
             if mask is not None:
