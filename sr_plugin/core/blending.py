@@ -18,6 +18,8 @@ from sr_plugin.core.tiling import Tile
 
 #: Share of a window that lies over the next one.
 OVERLAP_SHARE = 0.25
+#: Less than a pixel: windows change over at once.
+_HARD_CUT = 1e-6
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class BlendPlan:
         bounds: all pixels of the raster.
         height, width: size of a window, in input pixels.
         overlap: pixels that a window reaches over into the next cell.
+        border: pixels at each side of a window that are of no use, at most the overlap. A window begins that much
+            before its cell and is padded by reflection where the raster ends.
     """
 
     area: Window
@@ -36,20 +40,30 @@ class BlendPlan:
     height: int
     width: int
     overlap: int
+    border: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 <= 2 * self.overlap <= min(self.height, self.width):
+        if not 0 <= 2 * self.overlap <= min(self.height, self.width) - 2 * self.border:
             raise ValueError("windows may overlap by at most half their size")
+        if not 0 <= self.border <= self.overlap:
+            raise ValueError("windows must overlap by what is of no use")
 
     @property
     def columns(self) -> int:
         """Number of cells side by side."""
-        return max(1, -(-(self.area.width - self.overlap) // (self.width - self.overlap)))
+        return self._count(self.area.width, self.width)
 
     @property
     def rows(self) -> int:
         """Number of cells above each other."""
-        return max(1, -(-(self.area.height - self.overlap) // (self.height - self.overlap)))
+        return self._count(self.area.height, self.height)
+
+    def step(self, size: int) -> int:
+        """Pixels from one cell to the next for windows of this height or width."""
+        return size - self.overlap - self.border
+
+    def _count(self, length: int, size: int) -> int:
+        return max(1, -(-(length - self.overlap + self.border) // self.step(size)))
 
     def __len__(self) -> int:
         return self.columns * self.rows
@@ -61,18 +75,24 @@ class BlendPlan:
         if not 0 <= index < len(self):
             raise IndexError(index)
         row, col = divmod(index, self.columns)
-        x, w, read_x, read_w = self._axis(col, self.columns, self.area.col, self.area.width, self.width, True)
-        y, h, read_y, read_h = self._axis(row, self.rows, self.area.row, self.area.height, self.height, False)
-        pad = (0, 0, self.width - read_w, self.height - read_h)
+        x, w, read_x, read_w, left = self._axis(col, self.columns, self.area.col, self.area.width, self.width, True)
+        y, h, read_y, read_h, top = self._axis(row, self.rows, self.area.row, self.area.height, self.height, False)
+        pad = (left, top, self.width - left - read_w, self.height - top - read_h)
         return Tile(index, Window(x, y, w, h), Window(read_x, read_y, read_w, read_h), pad)
 
-    def _axis(self, at: int, count: int, start: int, length: int, size: int, across: bool) -> Tuple[int, int, int, int]:
-        """Start and length of a cell and of its window; the last window moves inward where the raster ends."""
+    def _axis(
+        self, at: int, count: int, start: int, length: int, size: int, across: bool
+    ) -> Tuple[int, int, int, int, int]:
+        """Start and length of a cell and of what its window reads, and the padding in front of that.
+
+        The last window moves inward where the raster ends.
+        """
         bound = self.bounds.width if across else self.bounds.height
-        cell = start + at * (size - self.overlap)
-        cell_length = start + length - cell if at == count - 1 else size - self.overlap
-        read = max(0, min(cell, bound - size))
-        return cell, cell_length, read, min(size, bound - read)
+        cell = start + at * self.step(size)
+        cell_length = start + length - cell if at == count - 1 else self.step(size)
+        begin = max(-self.border, min(cell - self.border, bound + self.border - size))
+        read = max(0, begin)
+        return cell, cell_length, read, min(begin + size, bound) - read, read - begin
 
     def needed_for(self, index: int) -> Tuple[int, ...]:
         """Windows that reach into a cell, itself included."""
@@ -85,9 +105,13 @@ class BlendPlan:
         return frozenset(window for index in missing for window in self.needed_for(index))
 
 
-def rising_weights(length: int) -> np.ndarray:
-    """Raised cosine from just above 0 to just below 1; with its mirror image it adds up to one."""
-    return (0.5 - 0.5 * np.cos(np.pi * (np.arange(length) + 0.5) / max(1, length))).astype(np.float32)
+def rising_weights(length: int, border: int = 0) -> np.ndarray:
+    """Raised cosine from just above 0 to just below 1; with its mirror image it adds up to one.
+
+    The last ``border`` values are 1.
+    """
+    share = np.minimum((np.arange(length) + 0.5) / max(length - border, _HARD_CUT), 1.0)
+    return (0.5 - 0.5 * np.cos(np.pi * share)).astype(np.float32)
 
 
 class Blender:
@@ -125,11 +149,14 @@ class Blender:
             above = self._below.pop(tile.index - self._plan.columns, None)
             depth = min(over, height) if above is not None else 0
             if above is not None and depth:
-                weight = rising_weights(over)[:depth, None]
+                weight = self._weights(over)[:depth, None]
                 cell[:, :depth] = above[:, :depth, :width] * (1 - weight) + cell[:, :depth] * weight
         if row < self._plan.rows - 1:
             self._below[tile.index] = own[:, height : height + over, :width].copy()
         return cell
+
+    def _weights(self, over: int) -> np.ndarray:
+        return rising_weights(over, self._plan.border * self._scale)
 
     def _across(self, index: int, col: int, own: np.ndarray, over: int) -> np.ndarray:
         """The window's rows, blended with what reaches over from the left; keeps what reaches over to the right."""
@@ -138,9 +165,9 @@ class Blender:
             own = own.copy()
             depth = min(over, own.shape[2], left.shape[2])
             rows = min(own.shape[1], left.shape[1])
-            weight = rising_weights(over)[:depth]
+            weight = self._weights(over)[:depth]
             own[:, :rows, :depth] = left[:, :rows, :depth] * (1 - weight) + own[:, :rows, :depth] * weight
         if col < self._plan.columns - 1:
-            step = (self._plan.width - self._plan.overlap) * self._scale
+            step = self._plan.step(self._plan.width) * self._scale
             self._right[index] = own[:, :, step : step + over].copy()
         return own

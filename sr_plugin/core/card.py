@@ -50,11 +50,13 @@ class TileConstraints:
         multiple_of: width, height and origin must be multiples of this.
         minimum: smallest width and height; smaller rasters are padded by reflection.
         fixed: ``(height, width)`` of the only size a static network accepts, or None.
+        border: pixels at each side of a window whose result is of no use, for networks without a finite reach.
     """
 
     multiple_of: int = 1
     minimum: int = 1
     fixed: Optional[Tuple[int, int]] = None
+    border: int = 0
 
 
 @dataclass(frozen=True)

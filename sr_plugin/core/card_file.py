@@ -1,6 +1,6 @@
 """Model cards on disk: STAC items with the Machine Learning Model (MLM) extension.
 
-What MLM 1.4 has no field for stands in the item's properties under the prefix ``sr:``. The weights are the item's
+What MLM has no field for stands in the item's properties under the prefix ``sr:``. The weights are the item's
 assets; their paths are relative to the card and may not leave its folder.
 """
 
@@ -15,7 +15,8 @@ from sr_plugin.core.card import BandSpec, ModelCard, PointSpread, TileConstraint
 from sr_plugin.core.errors import ModelUnreadable
 from sr_plugin.core.range_json import range_from_json, range_to_json
 
-MLM_SCHEMA = "https://stac-extensions.github.io/mlm/v1.4.0/schema.json"
+STAC_VERSION = "1.1.0"
+MLM_SCHEMA = "https://stac-extensions.github.io/mlm/v1.5.1/schema.json"
 EO_SCHEMA = "https://stac-extensions.github.io/eo/v1.1.0/schema.json"
 FILE_SCHEMA = "https://stac-extensions.github.io/file/v2.1.0/schema.json"
 MAX_CARD_BYTES = 4 << 20
@@ -91,7 +92,7 @@ def card_to_item(card: ModelCard, folder: str) -> Dict[str, Any]:
     bands = _eo_bands(card)
     return {
         "type": "Feature",
-        "stac_version": "1.0.0",
+        "stac_version": STAC_VERSION,
         "stac_extensions": [MLM_SCHEMA, FILE_SCHEMA] + ([EO_SCHEMA] if bands else []),
         "id": card.name,
         "geometry": {"type": "Polygon", "coordinates": [[[-180, -90], [180, -90], [180, 90], [-180, 90], [-180, -90]]]},
@@ -134,6 +135,7 @@ def _properties(card: ModelCard) -> Dict[str, Any]:
             "multiple_of": card.tiles.multiple_of,
             "minimum": card.tiles.minimum,
             "fixed": list(card.tiles.fixed) if card.tiles.fixed else None,
+            "border": card.tiles.border,
         },
         "sr:source": card.source,
         "sr:citation": card.citation,
@@ -195,6 +197,7 @@ def _card_of_fields(item: Mapping[str, Any], folder: str, card_path: str) -> Mod
             int(tiles.get("multiple_of", 1)),
             int(tiles.get("minimum", 1)),
             (int(fixed[0]), int(fixed[1])) if fixed else None,
+            int(tiles.get("border", 0)),
         ),
         weights=tuple(_weights(item.get("assets") or {}, folder, card_path)),
         licence=str(p.get("sr:licence", p.get("license", ""))),

@@ -15,6 +15,8 @@ from sr_plugin.core.locations import shipped_models_folder, user_models_folder
 
 #: Built-in models offered in lists; any factor may be typed.
 OFFERED_BUILTINS = ("bicubic:2", "bicubic:3", "bicubic:4", "nearest:2", "nearest:4")
+#: Names of the model inside a published folder.
+_FOLDER_MODELS = ("model.safetensor", "model.safetensors")
 _CARD_SUFFIX = ".json"
 
 
@@ -72,6 +74,17 @@ def _card_beside(path: str) -> Optional[str]:
     return beside if os.path.isfile(beside) else None
 
 
+def _model_inside(folder: str) -> Optional[str]:
+    """The model file of a folder as SEN2SR is published in, None where it is none."""
+    paths = (os.path.join(folder, name) for name in _FOLDER_MODELS)
+    return next((path for path in paths if os.path.isfile(path)), None)
+
+
+def _named_by_folder(card: ModelCard, folder: str) -> ModelCard:
+    name = os.path.basename(folder)
+    return replace(card, name=name, title=card.title.replace(card.name, name, 1))
+
+
 def _card_of_file(path: str) -> ModelCard:
     if path.lower().endswith(_CARD_SUFFIX):
         return read_card(path)
@@ -109,6 +122,9 @@ def find_model(reference: str) -> ModelCard:
     if os.path.isfile(reference):
         return _verified(_card_of_file(os.path.abspath(reference)))
     if os.path.isdir(reference):
+        inside = _model_inside(os.path.abspath(reference))
+        if inside:
+            return _named_by_folder(_verified(_card_of_file(inside)), os.path.dirname(inside))
         raise ModelNotFound(f"'{reference}' is a folder, not a model file.")
     names = ", ".join(card.name for card in available_models())
     raise ModelNotFound(

@@ -68,7 +68,8 @@ class JobPlan:
         """The tiles of the job."""
         if self.blended:
             height, width = self.card.tiles.fixed or (self.tile, self.tile)
-            return BlendPlan(self.area, self.grid.window, height, width, self.margin)
+            border = min(self.card.tiles.border, self.margin // 2)
+            return BlendPlan(self.area, self.grid.window, height, width, self.margin - border, border)
         return TilePlan(self.area, self.grid.window, self.tile, self.margin, self.card.tiles)
 
     @property

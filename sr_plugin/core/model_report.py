@@ -1,19 +1,34 @@
-"""What a user should know about a model, as a JSON-like record, as text and as HTML."""
+"""What a user should know about a model, as a JSON-like record and as text."""
 
 from __future__ import annotations
 
-import html
 import os
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from sr_plugin.core.card import BandSpec, ModelCard
-from sr_plugin.core.range_json import range_to_json
+from sr_plugin.core.card import BAND_FUSION, MULTI_IMAGE, SINGLE_IMAGE, TRANSLATION, BandSpec, ModelCard
+from sr_plugin.core.range_json import range_from_json, range_to_json
 
-_QUANTITIES = {
-    "reflectance": "reflectance (1 = 100 %)",
+_UNITS = {
+    "reflectance": "reflectance, where 1 is 100 %",
     "unit": "brightness from 0 to 1",
-    "dn": "the numbers of the file",
+    "dn": "numbers as in the file",
 }
+_KINDS = {
+    SINGLE_IMAGE: "one image in, one image out",
+    MULTI_IMAGE: "several images of one scene in, one image out",
+    BAND_FUSION: "coarse bands sharpened with finer ones of the same scene",
+    TRANSLATION: "an image in, an image of another kind out",
+}
+_FORMS = {"onnx": "ONNX", "safetensors": "safetensors", "checkpoint": "checkpoint"}
+_UNKNOWN_FAMILIES = {"onnx": "unknown, since it comes as ONNX", "builtin": "none, it is an interpolation"}
+#: What should be known of a model; where it is not, one line says so.
+_ORIGIN = (
+    ("Licence", "licence"),
+    ("Source", "source"),
+    ("Citation", "citation"),
+    ("Trained on", "training_data"),
+)
+Rows = List[Tuple[str, str]]
 
 
 def model_record(
@@ -63,7 +78,7 @@ def model_record(
 
 def _bands_text(bands: Sequence[Mapping[str, Any]]) -> str:
     if not bands:
-        return "any number"
+        return "any number, all treated alike"
 
     def one(band: Mapping[str, Any]) -> str:
         extra = [band["common_name"]] if band["common_name"] and band["common_name"] != band["name"] else []
@@ -76,9 +91,9 @@ def _bands_text(bands: Sequence[Mapping[str, Any]]) -> str:
 def _reach_text(record: Mapping[str, Any]) -> str:
     if record["reach"] is None:
         return "the whole tile, so tiles are blended"
-    text = f"{record['reach']} input pixels"
+    text = f"{record['reach']} input pixels to each side"
     if record["effective_reach"] is not None and record["effective_reach"] < record["reach"]:
-        text += f" ({record['effective_reach']} were measured to do)"
+        text += f", but hardly beyond {record['effective_reach']}"
     return text
 
 
@@ -86,48 +101,87 @@ def _tile_text(record: Mapping[str, Any]) -> str:
     if record["fixed_tile"]:
         return "only {} x {} pixels".format(*record["fixed_tile"])
     text = "any size" if record["multiple_of"] == 1 else f"multiples of {record['multiple_of']} pixels"
-    return text + (f" from {record['minimum_tile']}" if record["minimum_tile"] > 1 else "")
+    return text + (f" from {record['minimum_tile']} pixels on" if record["minimum_tile"] > 1 else "")
 
 
 def _range_text(record: Mapping[str, Any]) -> str:
-    name = record["value_range"] if isinstance(record["value_range"], str) else record["value_range"]["name"]
-    return f"{name}: {_QUANTITIES.get(record['quantity'], record['quantity'])}"
+    known = range_from_json(record["value_range"])
+    text = _UNITS.get(known.quantity, known.quantity)
+    low, high = known.valid or (0.0, 1.0)
+    if known.quantity != "unit" and known.valid:
+        text += f", from {low:g} to {high:g}"
+    fed = {(round(g * low + o, 3), round(g * high + o, 3)) for g, o in zip(known.in_gain, known.in_offset)}
+    if known.quantity != "dn" and fed != {(low, high)}:
+        text += ", fed as {:g} to {:g}".format(*fed.pop()) if len(fed) == 1 else ", standardised for each band"
+    return f"{text} ({known.name})"
 
 
 def _gsd_text(gsd: Optional[Sequence[float]]) -> str:
     if not gsd:
-        return "not told"
+        return ""
     return f"{gsd[0]:g} m" if gsd[0] == gsd[1] else f"{gsd[0]:g} to {gsd[1]:g} m"
 
 
-def report_rows(record: Mapping[str, Any]) -> List[Tuple[str, str]]:
-    """The record as pairs of a label and a text, in the order in which people read it."""
-    rows = [
-        ("Model", record["title"]),
+def _family_text(record: Mapping[str, Any]) -> str:
+    # Imported here: the registry loads every family, which a list of models does not need.
+    from sr_plugin.core.architectures.registry import FAMILIES
+
+    family = record["family"]
+    titles = {known.id: known.title for known in FAMILIES}
+    return _UNKNOWN_FAMILIES.get(family) or (f"{titles[family]} ({family})" if family in titles else family)
+
+
+def _does(record: Mapping[str, Any]) -> Rows:
+    scale, given = record["scale"], record["output_bands"]
+    enlarges = f"x{scale}, a pixel becomes {scale} x {scale}" if scale > 1 else "x1, the pixel size stays"
+    return [
         ("Name", record["name"]),
-        ("Architecture", record["family"]),
-        ("Kind", record["kind"]),
-        ("Scale", f"x{record['scale']}"),
+        ("Scale", enlarges),
+        ("Takes and gives", _KINDS.get(record["kind"], record["kind"])),
         ("Bands in", _bands_text(record["input_bands"])),
-        ("Bands out", _bands_text(record["output_bands"])),
+        ("Bands out", "the same" if given == record["input_bands"] else _bands_text(given)),
         ("Values", _range_text(record)),
-        ("Reach", _reach_text(record)),
-        ("Tiles", _tile_text(record)),
-        ("Made for pixels of", _gsd_text(record["gsd_m"])),
+        ("Pixel size", _gsd_text(record["gsd_m"])),
     ]
-    for file in record["files"]:
-        rows.append(("File", f"{os.path.basename(file['path'])} ({file['container']}), SHA-256 {file['sha256']}"))
-    for label, key in (("Licence", "licence"), ("Source", "source"), ("Citation", "citation"), ("Notes", "notes")):
-        rows.append((label, record[key] or "not told"))
-    rows.append(("Trained on", record["training_data"] or "not told"))
-    return [row for row in rows if row != ("Notes", "not told")]
+
+
+def _runs(record: Mapping[str, Any]) -> Rows:
+    sizes = ", ".join(f"{key} {value}" for key, value in record["hyperparameters"].items())
+    return [
+        ("Architecture", _family_text(record)),
+        ("Hyperparameters", sizes),
+        ("Looks at", _reach_text(record)),
+        ("Tiles", _tile_text(record)),
+    ]
+
+
+def _comes_from(record: Mapping[str, Any]) -> Rows:
+    rows = [(label, record[key]) for label, key in _ORIGIN]
+    missing = ", ".join(key.replace("_", " ") for _, key in _ORIGIN if not record[key])
+    return [*rows, ("Not told", missing), ("Notes", record["notes"])]
+
+
+def report_sections(record: Mapping[str, Any]) -> List[Tuple[str, Rows]]:
+    """The record as headings, each with pairs of a label and a text, in the order in which people read it."""
+    sections = [("What it does", _does(record)), ("How it runs", _runs(record))]
+    if record["family"] != "builtin":
+        sections.append(("Where it comes from", _comes_from(record)))
+    return [(heading, [row for row in rows if row[1]]) for heading, rows in sections]
+
+
+def report_files(record: Mapping[str, Any]) -> List[Tuple[str, str]]:
+    """Name with form, and SHA-256, of each file."""
+    return [
+        (f"{os.path.basename(file['path'])} ({_FORMS.get(file['container'], file['container'])})", file["sha256"])
+        for file in record["files"]
+    ]
 
 
 def warnings_of(record: Mapping[str, Any]) -> List[str]:
     """Sentences that a user should read before using the model."""
     found = []
     if record["generative"]:
-        found.append("It was trained to look plausible, so it may invent detail that is not in the scene.")
+        found.append("Such models are trained to look plausible, so it may invent detail that is not in the scene.")
     if not record["verified"] and record["family"] != "onnx":
         found.append("Its architecture was not verified on published weights.")
     if record["probe"] and record["probe"].get("warning"):
@@ -135,39 +189,31 @@ def warnings_of(record: Mapping[str, Any]) -> List[str]:
     return found + list(record["match"] or ())
 
 
-def _verdicts(record: Mapping[str, Any]) -> List[str]:
+def verdicts_of(record: Mapping[str, Any]) -> List[str]:
+    """Sentences that say what was tried and went well."""
     found = []
     probe = record["probe"]
     if probe and probe.get("error") is not None and not probe.get("warning"):
-        found.append(f"On a test image the result agrees with the input to {100 * probe['error']:.1f} % of its spread.")
-    if probe and probe.get("skipped"):
-        found.append(f"The test image was left out: {probe['skipped']}")
+        found.append(
+            "It was tried on a test image: brought back to the input's pixels, the result differs by "
+            f"{100 * probe['error']:.1f} % of the image's spread."
+        )
     if record["match"] is not None and not record["match"]:
         found.append("The raster fits the model.")
     return found
 
 
+def untried(record: Mapping[str, Any]) -> List[str]:
+    """Sentences that say what could not be tried, and why."""
+    reason = (record["probe"] or {}).get("skipped")
+    return [f"It was not tried on a test image. {reason}"] if reason else []
+
+
 def report_text(record: Mapping[str, Any]) -> str:
     """The report for a terminal."""
-    rows = report_rows(record)
+    rows = [row for _, section in report_sections(record) for row in section]
+    rows += [("File", f"{name}, SHA-256 {digest}") for name, digest in report_files(record)]
     width = max(len(label) for label, _ in rows)
-    lines = [f"{label:<{width}}  {text}" for label, text in rows]
-    lines += _verdicts(record)
+    lines = [record["title"], *(f"{label:<{width}}  {text}" for label, text in rows)]
+    lines += verdicts_of(record) + untried(record)
     return "\n".join(lines + [f"Warning: {sentence}" for sentence in warnings_of(record)])
-
-
-def report_html(record: Mapping[str, Any]) -> str:
-    """The report as a page of its own; every text in it is escaped, since cards come from strangers."""
-    rows = "".join(
-        f"<tr><th>{html.escape(label)}</th><td>{html.escape(str(text))}</td></tr>"
-        for label, text in report_rows(record)
-    )
-    good = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in _verdicts(record))
-    bad = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in warnings_of(record))
-    title = html.escape(str(record["title"]))
-    return (
-        f'<!DOCTYPE html><html><head><meta charset="utf-8"><title>{title}</title>'
-        "<style>body{font-family:sans-serif}th{text-align:left;vertical-align:top;padding-right:1em}"
-        "li{color:#a00}</style></head>"
-        f"<body><h1>{title}</h1><table>{rows}</table>{good}{f'<ul>{bad}</ul>' if bad else ''}</body></html>\n"
-    )

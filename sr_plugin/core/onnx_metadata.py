@@ -38,6 +38,7 @@ def metadata_of_card(card: ModelCard) -> Dict[str, str]:
         "global_ops": card.reach is None,
         "multiple_of": card.tiles.multiple_of,
         "minimum": card.tiles.minimum,
+        "border": card.tiles.border,
         "tile": card.training_tile,
         "psf": {"kind": card.psf.kind, "mtf_nyquist": card.psf.mtf_nyquist},
         "resolution_m": list(card.gsd_m) if card.gsd_m else None,
@@ -128,7 +129,10 @@ def _own_changes(known: Mapping[str, Any], card: ModelCard) -> Dict[str, Any]:
         psf = known["sr:psf"]
         changes["psf"] = PointSpread(str(psf["kind"]), float(psf["mtf_nyquist"]))
     changes["tiles"] = replace(
-        card.tiles, multiple_of=int(known.get("sr:multiple_of") or 1), minimum=int(known.get("sr:minimum") or 1)
+        card.tiles,
+        multiple_of=int(known.get("sr:multiple_of") or 1),
+        minimum=int(known.get("sr:minimum") or 1),
+        border=int(known.get("sr:border") or 0),
     )
     for field, key in (("input_bands", "sr:in_bands"), ("output_bands", "sr:out_bands")):
         listed = known.get(key)

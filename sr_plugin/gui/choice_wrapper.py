@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, Callable, List, Optional, Sequence, Tuple
 
 from processing.gui.wrappers import DIALOG_MODELER, InvalidParameterValue, WidgetWrapper
 from qgis.core import QgsProcessingContext, QgsProcessingModelChildParameterSource
 from qgis.gui import QgsGui, QgsProcessingContextGenerator, QgsProcessingParameterWidgetContext
-from qgis.PyQt.QtWidgets import QComboBox, QWidget
+from qgis.PyQt.QtWidgets import QComboBox, QLineEdit, QWidget
+
+from sr_plugin.gui.modeler_choices import ChoiceList, value_line
 
 
 class ChoiceCombo(QComboBox):
@@ -50,7 +52,7 @@ class ChoiceWrapper(WidgetWrapper):
     """Offers the values named under ``choices`` in the parameter's widget metadata.
 
     In the modeler it gives way to the usual widget, so that a value may also be an expression, an input of the model or
-    an output of another step.
+    an output of another step; the place for a plain value gets a list of the choices.
     """
 
     def choices(self, **kwargs: Any) -> List[Tuple[str, str]]:
@@ -61,13 +63,20 @@ class ChoiceWrapper(WidgetWrapper):
         """The widget to show in dialogs; subclasses put something beside the combo box."""
         return combo
 
+    def more(self, line: QLineEdit) -> List[Tuple[str, Callable[[], None]]]:
+        """Further entries of the modeler's list: a title and what it does to the line; none unless overridden."""
+        return []
+
     def createWidget(self, **kwargs: Any) -> QWidget:  # noqa: N802 - QGIS API
         """Called by Processing while the wrapper is made."""
         self.combo: Optional[ChoiceCombo] = None
         if self.dialogType == DIALOG_MODELER:
-            return QgsGui.processingGuiRegistry().createModelerParameterWidget(
+            widget = QgsGui.processingGuiRegistry().createModelerParameterWidget(
                 self.dialog.model, self.dialog.childId, self.parameterDefinition(), self.dialog.context
             )
+            line = value_line(widget)
+            self.list = None if line is None else ChoiceList(line, lambda: self.choices(**kwargs), self.more)
+            return widget
         self.combo = ChoiceCombo(self.choices(**kwargs))
         self.combo.currentTextChanged.connect(lambda _text: self.widgetValueHasChanged.emit(self))
         return self.editor(self.combo)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import Any, List, Tuple
+from typing import Any, Callable, List, Tuple
 
 from qgis.core import QgsSettings
 from qgis.PyQt.QtCore import Qt
-from qgis.PyQt.QtWidgets import QFileDialog, QHBoxLayout, QToolButton, QWidget
+from qgis.PyQt.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QToolButton, QWidget
 
 from sr_plugin.core.card import ModelCard
 from sr_plugin.core.catalogue import available_models
@@ -15,12 +15,25 @@ from sr_plugin.gui.choice_wrapper import ChoiceCombo, ChoiceWrapper
 from sr_plugin.processing.translation import tr
 
 _LAST_FOLDER = "superres/last_model_folder"
-_PATTERNS = "*.onnx *.safetensors *.pth *.pt *.ckpt *.json"
+#: Endings under which people keep models; what a file is, its bytes tell.
+MODEL_PATTERNS = "*.onnx *.safetensors *.safetensor *.pth *.pt *.ckpt *.bin *.tar *.h5 *.hdf5 *.keras *.npz *.json"
 
 
 def model_title(card: ModelCard) -> str:
     """How a model is listed: by its title, followed by the name that scripts use."""
     return f"{card.title} ({card.name})" if card.title and card.title != card.name else card.name
+
+
+def ask_for_model_file(parent: QWidget, current: str) -> str:
+    """Path of a model file that the user chose, empty where it was cancelled; starts at the current one."""
+    settings = QgsSettings()
+    folder = os.path.dirname(current) if os.path.isfile(current) else settings.value(_LAST_FOLDER, "")
+    path, _ = QFileDialog.getOpenFileName(
+        parent, tr("Choose a model file"), folder, f"{tr('Models')} ({MODEL_PATTERNS});;{tr('All files')} (*)"
+    )
+    if path:
+        settings.setValue(_LAST_FOLDER, os.path.dirname(path))
+    return path
 
 
 class ModelChooser(QWidget):
@@ -46,14 +59,8 @@ class ModelChooser(QWidget):
 
     def choose_file(self) -> None:
         """Ask for a model file and show its path."""
-        settings = QgsSettings()
-        current = self.combo.value()
-        folder = os.path.dirname(current) if os.path.isfile(current) else settings.value(_LAST_FOLDER, "")
-        path, _ = QFileDialog.getOpenFileName(
-            self, tr("Choose a model file"), folder, f"{tr('Models')} ({_PATTERNS});;{tr('All files')} (*)"
-        )
+        path = ask_for_model_file(self, self.combo.value())
         if path:
-            settings.setValue(_LAST_FOLDER, os.path.dirname(path))
             self.combo.set_value(path)
 
     def _add_tooltips(self) -> None:
@@ -74,6 +81,16 @@ class ModelChooserWrapper(ChoiceWrapper):
     def editor(self, combo: ChoiceCombo) -> QWidget:
         """The combo box with its file button."""
         return ModelChooser(combo)
+
+    def more(self, line: QLineEdit) -> List[Tuple[str, Callable[[], None]]]:
+        """In the modeler's list: a model file."""
+
+        def choose_file() -> None:
+            path = ask_for_model_file(line, line.text().strip())
+            if path:
+                line.setText(path)
+
+        return [(tr("Choose a model file…"), choose_file)]
 
 
 def _tooltip(card: ModelCard) -> str:

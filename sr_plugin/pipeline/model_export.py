@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, replace
 from typing import Callable, Optional, Tuple
 
-from sr_plugin.core.card import ModelCard, TileConstraints, WeightFile
+from sr_plugin.core.card import BAND_FUSION, MULTI_IMAGE, ModelCard, WeightFile
 from sr_plugin.core.card_file import write_card
 from sr_plugin.core.checkpoint.read import read_checkpoint
 from sr_plugin.core.checkpoint.safetensors import write_safetensors
@@ -17,6 +17,8 @@ from sr_plugin.core.onnx_metadata import copy_with_metadata, metadata_of_card
 from sr_plugin.pipeline.describe import SessionFactory, find_whole_model
 
 FORMATS = ("onnx", "safetensors")
+#: What a model of these kinds takes. An ONNX model that the plugin runs has one image in and one out.
+_SEVERAL_INPUTS = {MULTI_IMAGE: "several images of one scene", BAND_FUSION: "bands of several pixel sizes"}
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,17 @@ def _tensor_file(card: ModelCard) -> Optional[WeightFile]:
     return next((w for w in card.weights if w.container in ("safetensors", "checkpoint")), None)
 
 
+def _check_inputs(card: ModelCard) -> None:
+    if card.kind in _SEVERAL_INPUTS:
+        raise ParameterError(
+            f"The model '{card.name}' takes {_SEVERAL_INPUTS[card.kind]}, but only models with one image in and one "
+            "out can be written as ONNX.",
+            "Export it to safetensors.",
+        )
+
+
 def _to_onnx(card: ModelCard, output: str, open_session: SessionFactory) -> ExportedModel:
+    _check_inputs(card)
     tensors = _tensor_file(card)
     notes: Tuple[str, ...] = ()
     if tensors is not None:
@@ -60,7 +72,7 @@ def _to_onnx(card: ModelCard, output: str, open_session: SessionFactory) -> Expo
         notes = tuple(str(note) for note in answer.get("notes", ()))
         if answer.get("fixed"):
             height, width = answer["fixed"]
-            card = replace(card, tiles=TileConstraints(fixed=(int(height), int(width))))
+            card = replace(card, tiles=replace(card.tiles, fixed=(int(height), int(width))))
     else:
         source = card.weights[0].path
         header = read_onnx_header(source)
@@ -100,6 +112,8 @@ def export_model(
     message: Optional[Callable[[str], None]] = None,
 ) -> ExportedModel:
     """Write a model as ONNX (dynamic size where its graph allows, ``sr:`` metadata) or as safetensors with a card.
+
+    Models of several images or of bands of several pixel sizes are written as safetensors only.
 
     Args:
         reference: a model's name, a model file or a card.

@@ -143,7 +143,7 @@ def _reach(request: SuperResolveRequest, card: ModelCard, feedback: RunFeedback)
     """Input pixels that a tile's margin must hold for the model alone."""
     if card.reach is None:
         feedback.message("The model sees its whole tile, so tiles of the size it was trained on are blended.")
-        return int(min(_window(card)) * OVERLAP_SHARE)
+        return min(int(min(_window(card)) * OVERLAP_SHARE) + card.tiles.border, min(_window(card)) // 2)
     if request.exact or card.effective_reach is None or card.effective_reach >= card.reach:
         return card.reach
     feedback.message(

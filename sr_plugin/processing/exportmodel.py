@@ -12,6 +12,7 @@ from qgis.core import (
     QgsProcessingParameterFileDestination,
 )
 
+from sr_plugin.processing import settings
 from sr_plugin.processing.algorithm import Algorithm
 from sr_plugin.processing.modelinfo import model_parameter
 from sr_plugin.processing.translation import tr
@@ -43,7 +44,8 @@ class ExportModelAlgorithm(Algorithm):
         return tr(
             "Writes a model in a form that is safe to pass on: ONNX (runs without PyTorch, takes tiles of any size "
             "where the network allows, and carries scale, bands, value range and reach as metadata), or safetensors "
-            "with a model card of the same name beside it. An ONNX file is compared with the original first."
+            "with a model card of the same name beside it. An ONNX file is compared with the original first. Models "
+            "of several images, or of bands of several pixel sizes, are written as safetensors only."
         )
 
     def initAlgorithm(self, configuration: Optional[Dict[str, Any]] = None) -> None:  # noqa: N802 - QGIS API
@@ -78,7 +80,7 @@ class ExportModelAlgorithm(Algorithm):
         kind = self.parameterAsEnumString(parameters, "FORMAT", context)
         output = self.parameterAsFileOutput(parameters, "OUTPUT", context)
         reference = self.parameterAsString(parameters, "MODEL", context).strip()
-        exported = export_model(reference, kind, output, worker_factory(), feedback.pushInfo)
+        exported = export_model(reference, kind, output, worker_factory(settings.worker_python()), feedback.pushInfo)
         for note in exported.notes:
             feedback.pushWarning(note)
         return {"OUTPUT": exported.files[0], "FILES": "\n".join(exported.files)}

@@ -15,7 +15,8 @@ from qgis.core import (
     QgsProcessingParameterString,
 )
 
-from sr_plugin.core.errors import OutputError
+from sr_plugin.core.errors import OutputError, SuperResolutionError
+from sr_plugin.processing import settings
 from sr_plugin.processing.algorithm import Algorithm
 from sr_plugin.processing.layer_source import gdal_dataset_name
 from sr_plugin.processing.superresolve_parameters import DEFAULT_MODEL
@@ -28,7 +29,7 @@ WHOLE_TILE = -1
 
 def model_parameter() -> QgsProcessingParameterString:
     """A model by name or file, with a chooser in dialogs."""
-    parameter = QgsProcessingParameterString("MODEL", tr("Model"), DEFAULT_MODEL)
+    parameter = QgsProcessingParameterString("MODEL", tr("Model"), settings.MODEL.value())
     parameter.setMetadata({"widget_wrapper": {"class": _MODEL_WIDGET}})
     parameter.setHelp(tr("A shipped or installed model by its name, or the path of a model file or card."))
     return parameter
@@ -99,12 +100,20 @@ class ModelInfoAlgorithm(Algorithm):
     ) -> Dict[str, Any]:
         """Make the report."""
         # Imported here: the pipeline is needed by a run only, and loading the plugin must stay fast.
-        from sr_plugin.core.model_report import report_html, report_text
+        from sr_plugin.core.model_page import refusal_html, report_html
+        from sr_plugin.core.model_report import report_text
         from sr_plugin.pipeline.model_info import model_info
         from sr_plugin.pipeline.superresolve import worker_factory
 
         reference = self.parameterAsString(parameters, "MODEL", context).strip()
-        record = model_info(reference, worker_factory(), self._dataset, feedback.pushInfo)
+        path = self.parameterAsFileOutput(parameters, "OUTPUT_HTML", context)
+        try:
+            record = model_info(reference, worker_factory(settings.worker_python()), self._dataset, feedback.pushInfo)
+        except SuperResolutionError as error:
+            # A page that was asked for says why; the run fails all the same.
+            if path:
+                _write(path, refusal_html(reference, error))
+            raise
         for line in report_text(record).splitlines():
             feedback.pushInfo(line)
         results: Dict[str, Any] = {
@@ -112,7 +121,6 @@ class ModelInfoAlgorithm(Algorithm):
             "SCALE": record["scale"],
             "REACH": WHOLE_TILE if record["reach"] is None else record["reach"],
         }
-        path = self.parameterAsFileOutput(parameters, "OUTPUT_HTML", context)
         if path:
             _write(path, report_html(record))
             results["OUTPUT_HTML"] = path

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from sr_plugin.core.card import ModelCard, TileConstraints
+from sr_plugin.core.card import ModelCard
 from sr_plugin.core.errors import ModelFailed, OutputError, RuntimeMissing
 from sr_plugin.core.onnx_metadata import encoded_metadata, metadata_of_card
 from sr_plugin.worker.architectures.spandrel_bridge import load_module
@@ -109,8 +109,7 @@ def export_onnx(card: ModelCard, path: str) -> dict[str, Any]:
             _traced(network, torch.from_numpy(textured_tile(bands, *fixed)[None]), temporary, False)
             if checked and not _agrees(network, temporary, bands, *fixed):
                 raise ModelFailed("The ONNX file gives another result.", "Export the model to safetensors instead.")
-        tiles = TileConstraints(fixed=fixed) if fixed else card.tiles
-        _add_metadata(temporary, replace(card, tiles=tiles))
+        _add_metadata(temporary, replace(card, tiles=replace(card.tiles, fixed=fixed)))
         os.replace(temporary, path)
     except OSError as error:
         raise OutputError(f"The file '{path}' cannot be written ({error}).") from error

@@ -13,6 +13,7 @@ from sr_plugin.command_line import model_command  # noqa: E402
 from sr_plugin.command_line.main import main  # noqa: E402
 from sr_plugin.worker.architectures.build import build_network  # noqa: E402
 from sr_plugin.worker.local_session import LocalSession  # noqa: E402
+from tests.small_checkpoints import checkpoint as small_checkpoint  # noqa: E402
 
 pytestmark = pytest.mark.gdal
 
@@ -89,3 +90,12 @@ def test_errors_are_one_sentence_and_a_hint(arguments, words, capsys):
     assert main(["model", *arguments]) == 1
     errors = capsys.readouterr().err
     assert words in errors and "Traceback" not in errors
+
+
+def test_models_of_several_images_are_no_onnx(tmp_path, capsys):
+    path, output = str(tmp_path / "HRNet.pth"), tmp_path / "o.onnx"
+    torch.save({name: torch.from_numpy(array) for name, array in small_checkpoint("highresnet").items()}, path)
+    assert main(["model", "export", path, str(output)]) == 1
+    errors = capsys.readouterr().err
+    assert "several images of one scene" in errors and "Export it to safetensors" in errors and not output.exists()
+    assert main(["model", "export", path, str(tmp_path / "o.safetensors")]) == 0

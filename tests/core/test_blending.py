@@ -16,7 +16,9 @@ def plans(draw):
     col, row = draw(st.integers(0, bounds.width - 1)), draw(st.integers(0, bounds.height - 1))
     area = Window(col, row, draw(st.integers(1, bounds.width - col)), draw(st.integers(1, bounds.height - row)))
     height, width = draw(st.integers(4, 24)), draw(st.integers(4, 24))
-    return BlendPlan(area, bounds, height, width, draw(st.integers(0, min(height, width) // 2)))
+    border = draw(st.integers(0, min(height, width) // 4))
+    overlap = draw(st.integers(border, min(height, width) // 2 - border))
+    return BlendPlan(area, bounds, height, width, overlap, border)
 
 
 def blend(plan, scale, values):
@@ -59,9 +61,10 @@ def test_windows_that_differ_pass_into_each_other_smoothly(plan):
     out = blend(plan, 1, lambda t: np.full((1, t.read.height, t.read.width), levels[t.index], np.float32))
     assert np.isfinite(out).all()
     assert out.min() >= levels.min() - 1e-6 and out.max() <= levels.max() + 1e-6
-    if plan.overlap >= 4:
+    blended = plan.overlap - plan.border
+    if blended >= 4:
         largest_step = max(np.abs(np.diff(out, axis=a)).max(initial=0) for a in (1, 2))
-        assert largest_step <= np.pi / 2 / plan.overlap * np.ptp(levels) * 1.1 + 1e-6
+        assert largest_step <= np.pi / 2 / blended * np.ptp(levels) * 1.1 + 1e-6
 
 
 def test_weights_and_their_mirror_add_up():
@@ -77,3 +80,27 @@ def test_too_much_overlap_is_refused():
 def test_what_reaches_into_a_cell():
     plan = BlendPlan(Window(0, 0, 30, 30), Window(0, 0, 30, 30), 12, 12, 3)
     assert plan.columns == 3 and plan.needed_for(0) == (0,) and plan.needed_for(4) == (0, 1, 3, 4)
+
+
+@given(st.integers(0, 40), st.integers(0, 10))
+def test_weights_leave_the_border_to_the_neighbour(middle, border):
+    weights = rising_weights(middle + border, border)
+    assert (weights[middle:] == 1).all()
+    inner = weights[:middle]
+    assert (inner > 0).all() and (inner < 1).all() and (np.diff(inner) > 0).all()
+    np.testing.assert_allclose(inner + inner[::-1], 1, atol=1e-6)
+
+
+@given(plans())
+@settings(max_examples=200)
+def test_the_sides_of_windows_are_left_out(plan):
+    """Of what a network gave, padding included, the border counts nowhere, not even where the raster ends."""
+
+    def spoilt(tile):
+        values = np.full((1, plan.height, plan.width), 1000.0, np.float32)
+        inner = slice(plan.border, plan.height - plan.border), slice(plan.border, plan.width - plan.border)
+        values[0][inner] = 7
+        left, top, _, _ = tile.pad
+        return values[:, top : top + tile.read.height, left : left + tile.read.width]
+
+    np.testing.assert_allclose(blend(plan, 1, spoilt), 7.0, rtol=1e-5)

@@ -36,7 +36,7 @@ def example(folder, **changes):
         value_range=ValueRange("own", "reflectance", (2.0, 3.0), (0.0, 1.0), 0.5, 0.1, (0.0, 1.0)),
         reach=19,
         psf=PointSpread("gaussian", 0.3),
-        tiles=TileConstraints(4, 8, (64, 128)),
+        tiles=TileConstraints(4, 8, (64, 128), 6),
         weights=(WeightFile(str(weight), "safetensors", sha256_of(str(weight))),),
         licence="CC0-1.0",
         quality={"psnr": 40.5},

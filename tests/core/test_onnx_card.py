@@ -125,7 +125,7 @@ def test_own_metadata_say_what_the_card_says(tmp_path):
         value_range=ValueRange("own", "reflectance", (2.0, 3.0), (0.0, 1.0), 0.5, 0.1, (0.0, 1.0)),
         reach=None,
         training_tile=96,
-        tiles=TileConstraints(4, 8),
+        tiles=TileConstraints(4, 8, border=6),
         psf=PointSpread("gaussian", 0.2),
         licence="CC BY 4.0",
         generative=True,

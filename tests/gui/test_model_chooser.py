@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 pytestmark = pytest.mark.qgis
@@ -146,4 +148,44 @@ def test_the_modeler_shows_a_stored_step_again(modeler):
     modeler.model.addChildAlgorithm(step)
     dialog = modeler("step")
     assert dialog.createAlgorithm().parameterSources()["MODEL"] == [Source.fromExpression("'nearest:' || 4")]
+    dialog.deleteLater()
+
+
+@pytest.mark.parametrize("name, value", [("MODEL", "bicubic:4"), ("DEVICE", "cuda")])
+def test_the_modeler_lists_the_choices_for_plain_values(modeler, name, value):
+    from qgis.core import QgsProcessingModelChildParameterSource as Source
+
+    dialog = modeler()
+    wrapper = dialog.widget.widget.wrappers[name]
+    assert [action.toolTip() for action in wrapper.list.line.actions()] == ["Choose from a list"]
+    wrapper.setValue(Source.fromStaticValue(value))
+    values = [choice for choice, _title in wrapper.choices(choices=["auto", "cpu", "cuda", "mps"])]
+    actions = [action for action in wrapper.list.menu().actions() if action.isCheckable()]
+    assert [action.isChecked() for action in actions] == [choice == value for choice in values]
+    actions[0].trigger()
+    assert dialog.createAlgorithm().parameterSources()[name] == [Source.fromStaticValue(values[0])]
+    dialog.deleteLater()
+
+
+def test_the_list_of_the_modeler_opens_with_all_models_and_takes_a_file(modeler, monkeypatch, tmp_path):
+    from qgis.core import QgsProcessingModelChildParameterSource as Source
+    from qgis.PyQt.QtWidgets import QFileDialog, QMenu
+
+    from sr_plugin.core.catalogue import available_models
+
+    dialog = modeler()
+    # Slots of Python's must outlive a collection.
+    gc.collect()
+    opened = []
+    monkeypatch.setattr(QMenu, "popup", lambda menu, _point: opened.append(menu))
+    wrapper = dialog.widget.widget.wrappers["MODEL"]
+    wrapper.list.line.actions()[0].trigger()
+    gc.collect()
+    actions = opened[0].actions()
+    assert len([a for a in actions if a.isCheckable()]) == len(available_models())
+    assert any(a.text() == "Bicubic interpolation x4 (bicubic:4)" for a in actions)
+    path = str(tmp_path / "net.onnx")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_args, **_kwargs: (path, ""))
+    actions[-1].trigger()
+    assert dialog.createAlgorithm().parameterSources()["MODEL"] == [Source.fromStaticValue(path)]
     dialog.deleteLater()

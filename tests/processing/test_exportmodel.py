@@ -40,6 +40,20 @@ def test_safetensors_with_a_card(export, tmp_path):
     assert find_model(outputs["OUTPUT"]).title == find_model("s2-rgbn-x2").title
 
 
+def test_models_of_several_inputs_are_no_onnx(export, tmp_path):
+    from qgis.core import QgsProcessingException
+
+    from sr_plugin.core.checkpoint.safetensors import write_safetensors
+    from tests.small_checkpoints import checkpoint
+
+    path = str(tmp_path / "fusion.safetensors")
+    write_safetensors(path, checkpoint("dsen2"))
+    with pytest.raises(QgsProcessingException, match="bands of several pixel sizes.*Export it to safetensors"):
+        export(MODEL=path)
+    outputs = export(MODEL=path, FORMAT="safetensors", OUTPUT=str(tmp_path / "o.safetensors"))
+    assert os.path.isfile(outputs["OUTPUT"])
+
+
 @pytest.mark.parametrize(
     "parameters, sentence",
     [

@@ -61,3 +61,13 @@ def test_a_report_that_cannot_be_written(info, tmp_path):
 
     with pytest.raises(QgsProcessingException, match="cannot be written"):
         info("nearest:2", OUTPUT_HTML=str(tmp_path / "no" / "folder" / "r.html"))
+
+
+def test_the_page_of_a_damaged_file_says_why(info, tmp_path):
+    from qgis.core import QgsProcessingException
+
+    path, page = tmp_path / "m.pth", tmp_path / "r.html"
+    path.write_bytes(b"PK\x03\x04 and no more")
+    with pytest.raises(QgsProcessingException, match="broken zip"):
+        info(str(path), OUTPUT_HTML=str(page))
+    assert "cannot be used" in page.read_text() and "broken zip" in page.read_text()

@@ -23,6 +23,7 @@ from sr_plugin.core.architectures.opensr import OpenSr, OpenSrEsrgan
 from sr_plugin.core.architectures.pix2pix import Pix2Pix
 from sr_plugin.core.architectures.rcan import Rcan
 from sr_plugin.core.architectures.rdn import Rdn, RdnEdsr
+from sr_plugin.core.architectures.resnet_translator import ResNetTranslator
 from sr_plugin.core.architectures.rfdn import Rfdn
 from sr_plugin.core.architectures.rrdbnet import RrdbNet
 from sr_plugin.core.architectures.rrdn import Rrdn
@@ -33,8 +34,10 @@ from sr_plugin.core.architectures.srresnet_f import SrResNetF
 from sr_plugin.core.architectures.srresnet_keras import SrResNetKeras
 from sr_plugin.core.architectures.srresnet_l import SrResNetL
 from sr_plugin.core.architectures.srresnet_t import SrResNetT
+from sr_plugin.core.architectures.srresnet_tensorlayer import SrResNetTensorLayer
 from sr_plugin.core.architectures.srvgg import SrVgg
 from sr_plugin.core.architectures.vdsr import Vdsr
+from sr_plugin.core.architectures.vdsr_edsr import VdsrEdsr
 from sr_plugin.core.architectures.wdsr import Wdsr
 from sr_plugin.core.card import ModelCard, WeightFile
 from sr_plugin.core.checkpoint.container import SAFETENSORS
@@ -49,6 +52,7 @@ FAMILIES: Tuple[Family, ...] = (
     HighResNet(),
     RsSrganFusion(),
     SrResNetT(),
+    VdsrEdsr(),
     Vdsr(),
     Rdn(),
     RdnEdsr(),
@@ -64,6 +68,7 @@ FAMILIES: Tuple[Family, ...] = (
     SrResNetF(),
     SrVgg(),
     Pix2Pix(),
+    ResNetTranslator(),
     DSen2(),
     Carn(),
     Rfdn(),
@@ -72,10 +77,14 @@ FAMILIES: Tuple[Family, ...] = (
     Rrdn(),
     EdsrKeras(),
     SrResNetKeras(),
+    SrResNetTensorLayer(),
     Wdsr(),
 )
 
 _LISTED_KEYS = 40
+#: Hyperparameters that count layers, which the file shows.
+_COUNTS = ("blocks", "groups", "convs", "depth", "mappings", "upsamplings")
+_LONGEST_LIST = 100
 _MODEL_PREFIX = "model."
 _CRITIC_STARTS = ("discriminator.", "netD.", "net_d.", "classifier.", "conv_blocks.", "conv0_0.")
 _CRITIC_ENDS = (".weight_orig", "fc1.weight")
@@ -145,6 +154,21 @@ def _family_of(tensors: Mapping[str, np.ndarray]) -> Tuple[Family, Dict[str, np.
     raise _not_recognised(_shapes(tensors))
 
 
+def _overridden(found: Mapping[str, Any], overrides: Mapping[str, Any]) -> Dict[str, Any]:
+    """Hyperparameters with those that are known better.
+
+    Raises:
+        ModelMismatch: when one says that there are more or fewer layers than the file has. This is told at once, as a
+            list of the layers that are missing could fill the memory.
+    """
+    known = {name: value for name, value in overrides.items() if name in found}
+    for name, value in known.items():
+        counted = name in _COUNTS and value != found[name]
+        if counted or (isinstance(value, (list, tuple)) and len(value) > _LONGEST_LIST):
+            raise ModelMismatch(f"The card says '{name}': {str(value)[:80]}, but the file has {found[name]}.")
+    return {**found, **known}
+
+
 def recognise(
     tensors: Mapping[str, np.ndarray], overrides: Optional[Mapping[str, Any]] = None, file_name: str = ""
 ) -> Recognition:
@@ -169,7 +193,7 @@ def recognise(
     if isinstance(family, HintedFamily):
         values = {canonical: tensors[name] for canonical, name in names.items()}
         hyperparameters = family.refined(hyperparameters, values, file_name)
-    hyperparameters.update({k: v for k, v in (overrides or {}).items() if k in hyperparameters})
+    hyperparameters = _overridden(hyperparameters, overrides or {})
     try:
         _check_exact(family, found, family.expected_shapes(hyperparameters), names)
         traits = family.traits(hyperparameters)

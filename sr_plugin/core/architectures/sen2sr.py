@@ -32,6 +32,8 @@ _BANDS = {4: ("B04", "B03", "B02", "B08"), 10: _20M + _10M}
 #: Of ten bands, the six of 20 m are made finer; as many out as in otherwise.
 _GIVEN = {10: 6}
 _CONSTRAINED_TILE = 128
+#: The constraint takes a window's opposite sides for neighbours; so far from them it does not show (SEN2SR's program).
+_BORDER = 16
 
 
 def _outputs(taken: int) -> int:
@@ -128,22 +130,25 @@ class Sen2Sr(Family):
             raise ModelMismatch(
                 f"The mask of {h['constraint']} pixels fits no tile of a network that enlarges x{h['scale']}."
             )
+        border = min(_BORDER, side // 8)
         steps: List[Step] = [("conv", 1)] * 6
         notes = "Every block takes what the first convolution gave, so only the first and the last block count."
         if side:
             notes += (
                 f" Frequencies up to those of the input are replaced by the input's own, tile by tile of {side} "
-                "pixels; this treats a tile as periodic, so at least 16 pixels at its borders are of no use."
+                f"pixels; this treats a tile as periodic, so {border} pixels at its sides are left to the next one."
             )
         else:
             notes += " Its constraint on low frequencies ('hard_constraint') does not lie beside it and is left out."
+        if h["in_bands"] in _GIVEN:
+            notes += " Its 20 m bands come first and must lie on the 10 m grid already, enlarged bilinearly."
         return Traits(
             scale=h["scale"],
             in_bands=h["in_bands"],
             out_bands=h["out_bands"],
             reach=None if side else reach_of(steps),
             value_range=VALUE_RANGES["s2-10k"],
-            tiles=TileConstraints(minimum=side, fixed=(side, side)) if side else TileConstraints(),
+            tiles=TileConstraints(minimum=side, fixed=(side, side), border=border) if side else TileConstraints(),
             training_tile=side or _CONSTRAINED_TILE,
             input_bands=_names(h["in_bands"]),
             output_bands=_names(h["in_bands"])[: h["out_bands"]],

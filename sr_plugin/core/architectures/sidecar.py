@@ -18,11 +18,14 @@ from sr_plugin.core.architectures.rs_srgan import RS_SRGAN, SATURATION_NOTE, rs_
 from sr_plugin.core.architectures.sen2sr import CONSTRAINT
 from sr_plugin.core.architectures.srresnet_t import RANGE_NOTE
 from sr_plugin.core.checkpoint.read import read_checkpoint
+from sr_plugin.core.errors import ModelMismatch
 from sr_plugin.core.value_range import VALUE_RANGES
 
 _OPENSR_FAMILIES = ("opensr", "opensr_esrgan", "srresnet_t")
 _LIGHTNING = "pytorch-lightning_version"
 _MODEL, _CONSTRAINT_FILE, _MASK = "model", "hard_constraint", "weights"
+#: Beside which "model" is the last of three steps.
+_FIRST_OF_CHAIN = "sr_model"
 _SEN2SR_MARKS = ("conv_1.sk.weight", "conv_1.eval_conv.weight")
 
 
@@ -34,11 +37,17 @@ def with_companions(tensors: Mapping[str, np.ndarray], path: str) -> Dict[str, n
 
     Raises:
         ModelUnreadable: when such a file is there but damaged.
+        ModelMismatch: when the file is the step of a chain that cannot run alone.
     """
     found = dict(tensors)
     stem, ending = os.path.splitext(os.path.basename(path))
     if not stem.endswith(_MODEL) or CONSTRAINT in found or not any(mark in found for mark in _SEN2SR_MARKS):
         return found
+    if stem == _MODEL and os.path.isfile(os.path.join(os.path.dirname(path), _FIRST_OF_CHAIN + ending)):
+        raise ModelMismatch(
+            f"'{path}' is the last step of SEN2SR's chain for all ten bands, which takes what the other two made.",
+            f"Use '{_FIRST_OF_CHAIN}{ending}' beside it for the four 10 m bands.",
+        )
     beside = os.path.join(os.path.dirname(path), stem[: -len(_MODEL)] + _CONSTRAINT_FILE + ending)
     if os.path.isfile(beside):
         mask = read_checkpoint(beside).tensors.get(_MASK)

@@ -35,7 +35,6 @@ _HDF5_OFFSETS = (0, 512, 1024, 2048)
 _PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf\x27\x1c", b"Rar!", b"\x28\xb5\x2f\xfd")
 _TO_ONNX = "Export it to ONNX where its program is installed, and use that file."
 _TF_TO_ONNX = "Convert it with tf2onnx and use that file."
-_NOT_YET = "Convert its weights to safetensors, or export the model to ONNX."
 
 #: Message (after the file's name) and advice for what is recognised but not read.
 REFUSALS: Dict[str, Tuple[str, str]] = {
@@ -45,7 +44,6 @@ REFUSALS: Dict[str, Tuple[str, str]] = {
         "Ask its author for the plain state dictionary or safetensors, or export it to ONNX in a place you trust.",
     ),
     TORCH_EXPORT: ("is a torch.export archive, which is not supported", _TO_ONNX),
-    NUMPY_ARCHIVE: ("is a NumPy archive, which cannot be read yet", _NOT_YET),
     SAVED_MODEL: ("is a TensorFlow SavedModel folder, which is not supported", _TF_TO_ONNX),
     TENSORFLOW_GRAPH: ("is a frozen TensorFlow graph, which is not supported", _TF_TO_ONNX),
     LFS_POINTER: (

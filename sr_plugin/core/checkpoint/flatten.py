@@ -21,6 +21,21 @@ def as_tensor(value: Any) -> Optional[TensorRecord]:
     return None
 
 
+def _name_of(key: Any) -> Optional[str]:
+    """A dictionary's key as (part of) a tensor's name; None for keys that no program names tensors by."""
+    if isinstance(key, str):
+        return key
+    return str(key) if isinstance(key, int) else None
+
+
+def _named(entries: Any) -> Iterator[Tuple[str, Any]]:
+    """Entries of a dictionary under names; nothing of anything else."""
+    for key, value in entries.items() if isinstance(entries, dict) else ():
+        name = _name_of(key)
+        if name is not None:
+            yield name, value
+
+
 def is_module(value: Any) -> bool:
     """True for a whole torch module, whose class is unknown here."""
     return isinstance(value, Inert) and isinstance(value.state, dict) and isinstance(value.state.get("_modules"), dict)
@@ -30,11 +45,10 @@ def _own_tensors(state: Dict[Any, Any]) -> Iterator[Tuple[str, TensorRecord]]:
     passing = state.get("_non_persistent_buffers_set")
     passing = passing if isinstance(passing, (set, frozenset, list)) else ()
     for group in ("_parameters", "_buffers"):
-        entries = state.get(group)
-        for name, value in entries.items() if isinstance(entries, dict) else ():
+        for name, value in _named(state.get(group)):
             tensor = as_tensor(value)
             if tensor is not None and not (group == "_buffers" and name in passing):
-                yield str(name), tensor
+                yield name, tensor
 
 
 def flatten_module(module: Inert, path: str) -> Dict[str, TensorRecord]:
@@ -53,7 +67,7 @@ def flatten_module(module: Inert, path: str) -> Dict[str, TensorRecord]:
             raise hostile(path, "its modules contain each other or are too many")
         for name, tensor in _own_tensors(current.state):
             found[prefix + name] = tensor
-        children = [(str(name), child) for name, child in current.state["_modules"].items() if is_module(child)]
+        children = [(name, child) for name, child in _named(current.state["_modules"]) if is_module(child)]
         waiting.extend((f"{prefix}{name}.", child, depth + 1) for name, child in reversed(children))
     return found
 
@@ -62,15 +76,11 @@ def tensors_in(value: Any, path: str) -> Dict[str, TensorRecord]:
     """Named tensors of a dictionary's first level or of a whole module; empty where there are none."""
     if is_module(value):
         return flatten_module(value, path)
-    if not isinstance(value, dict):
-        return {}
-    pairs = ((str(name), as_tensor(entry)) for name, entry in value.items())
+    pairs = ((name, as_tensor(entry)) for name, entry in _named(value))
     return {name: tensor for name, tensor in pairs if tensor is not None}
 
 
 def side_values(value: Any) -> Dict[str, Any]:
     """Numbers and texts beside the tensors: entries of a dictionary, attributes of a whole module."""
-    source = value.state if is_module(value) else value
-    if not isinstance(source, dict):
-        return {}
-    return {str(k): v for k, v in source.items() if isinstance(v, SideValue) and not str(k).startswith("_")}
+    entries = _named(value.state if is_module(value) else value)
+    return {name: entry for name, entry in entries if isinstance(entry, SideValue) and not name.startswith("_")}

@@ -180,6 +180,10 @@ class _KerasFile:
         if depth > _MAX_NESTING:
             raise hostile(self._path, "its layers are nested too deeply")
         for entry in sorted(self._reader.groups(group), key=_natural):
+            # Counted without weights, too: links may lead from a group back to itself.
+            self._count += 1
+            if self._count > MAX_TENSORS:
+                raise hostile(self._path, "its layers are too many")
             place = _joined(group, entry, "vars")
             told = self._reader.texts(place, "name")
             kind = _natural(entry)[0]

@@ -16,6 +16,10 @@ MAX_PICKLE_BYTES = 256 << 20
 MAX_PICKLE_INSTRUCTIONS = 10_000_000
 #: Different classes and functions that one pickle may name.
 MAX_PICKLE_NAMES = 10_000
+#: Values inside each other that are gone through to tell keys apart, in the whole pickle.
+MAX_HASHED_VALUES = 10_000_000
+#: Bits of a whole number; torch writes none above 80.
+MAX_NUMBER_BITS = 2048
 MAX_JSON_BYTES = 100 << 20
 #: Uncompressed over compressed size of a zip; archives below :data:`SMALL_ARCHIVE` bytes may exceed it.
 MAX_ZIP_EXPANSION = 200

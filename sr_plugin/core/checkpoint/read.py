@@ -10,6 +10,7 @@ import numpy as np
 from sr_plugin.core.checkpoint.container import (
     KERAS_ARCHIVE,
     KERAS_HDF5,
+    NUMPY_ARCHIVE,
     SAFETENSORS,
     TORCH_LEGACY,
     TORCH_ZIP,
@@ -17,6 +18,7 @@ from sr_plugin.core.checkpoint.container import (
     sniff_container,
 )
 from sr_plugin.core.checkpoint.keras import read_keras_archive, read_keras_hdf5
+from sr_plugin.core.checkpoint.numpy_archive import read_numpy_archive
 from sr_plugin.core.checkpoint.safetensors import read_safetensors
 from sr_plugin.core.checkpoint.state_dict import load_arrays, normalised_names, state_of_object
 from sr_plugin.core.checkpoint.tensors import TensorRecord
@@ -55,16 +57,21 @@ def _from_torch_legacy(path: str, entry: Optional[str]) -> _State:
     return state_of_object(read_torch_legacy(path), path, entry)
 
 
+def _arrays_of_numpy(path: str) -> Dict[str, np.ndarray]:
+    return normalised_names(read_numpy_archive(path))
+
+
 #: One reader per container; the others are refused with advice.
 _READERS: Dict[str, Callable[[str, Optional[str]], _State]] = {
     TORCH_ZIP: _from_torch_zip,
     TORCH_LEGACY: _from_torch_legacy,
     SAFETENSORS: _from_safetensors,
 }
-#: Layers of Keras have no names to normalise, and their order matters.
-_KERAS_READERS: Dict[str, Callable[[str], Dict[str, np.ndarray]]] = {
+#: Readers of plain arrays. Layers of Keras have no names to normalise, and their order matters.
+_ARRAY_READERS: Dict[str, Callable[[str], Dict[str, np.ndarray]]] = {
     KERAS_HDF5: read_keras_hdf5,
     KERAS_ARCHIVE: read_keras_archive,
+    NUMPY_ARCHIVE: _arrays_of_numpy,
 }
 
 
@@ -81,9 +88,9 @@ def read_checkpoint(path: str, entry: Optional[str] = None) -> CheckpointContent
     """
     path = str(path)
     container = sniff_container(path)
-    keras = _KERAS_READERS.get(container)
-    if keras is not None:
-        return CheckpointContents(container, keras(path))
+    arrays = _ARRAY_READERS.get(container)
+    if arrays is not None:
+        return CheckpointContents(container, arrays(path))
     reader = _READERS.get(container)
     if reader is None:
         raise refusal(path, container)

@@ -14,6 +14,7 @@ import numpy as np
 from sr_plugin.core.checkpoint.limits import MAX_JSON_BYTES, MAX_TENSORS, damaged, hostile
 from sr_plugin.core.checkpoint.tensors import (
     ELEMENT_TYPES,
+    MAX_DIMENSIONS,
     ElementType,
     ReadBytes,
     Storage,
@@ -85,8 +86,10 @@ def _record(path: str, name: str, entry: Any, data_begin: int) -> Tuple[int, int
         begin, end = entry["data_offsets"]
         code = entry["dtype"]
         numbers = (begin, end, *shape)
-        if any(type(n) is not int or n < 0 for n in numbers) or end < begin:
-            raise ValueError("sizes and offsets must be whole numbers")
+        if len(shape) > MAX_DIMENSIONS or any(type(n) is not int or not 0 <= n < 1 << 63 for n in numbers):
+            raise ValueError("sizes and offsets must be whole numbers, and not too many")
+        if end < begin:
+            raise ValueError("it ends before it begins")
         element = ELEMENT_TYPES[_TYPES[code]] if code in _TYPES else ElementType(str(code), "")
     except (KeyError, TypeError, ValueError) as error:
         raise damaged(path, f"the entry '{name[:100]}' of its header is broken: {error}") from error

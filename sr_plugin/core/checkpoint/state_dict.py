@@ -5,7 +5,7 @@ The order of steps is that of the checkpoint format notes, section 4.
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, Mapping, Optional, Tuple, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from sr_plugin.core.checkpoint.limits import MAX_NAME, MAX_TENSORS, MAX_TOTAL_BY
 from sr_plugin.core.checkpoint.tensors import TensorRecord
 from sr_plugin.core.errors import ModelUnreadable
 
+#: Not yet read, or an array.
+_Tensor = TypeVar("_Tensor", TensorRecord, np.ndarray)
 #: Where checkpoints keep the generator, best first: averaged weights (EMA) before those of the last step.
 ENTRIES = (
     "params_ema",
@@ -111,7 +113,7 @@ def strip_prefix(tensors: Mapping[str, Any], prefix: str) -> Dict[str, Any]:
     return dict(tensors)
 
 
-def _strip_wrappers(tensors: Dict[str, TensorRecord]) -> Dict[str, TensorRecord]:
+def _strip_wrappers(tensors: Dict[str, _Tensor]) -> Dict[str, _Tensor]:
     while True:
         before = set(tensors)
         for prefix in _PREFIXES:
@@ -120,7 +122,7 @@ def _strip_wrappers(tensors: Dict[str, TensorRecord]) -> Dict[str, TensorRecord]
             return tensors
 
 
-def _keep_generator(tensors: Dict[str, TensorRecord]) -> Dict[str, TensorRecord]:
+def _keep_generator(tensors: Dict[str, _Tensor]) -> Dict[str, _Tensor]:
     """Training files hold critics, losses and metrics beside the generator; a file with nothing else stays whole."""
     if any(name.startswith("generator.") for name in tensors):
         return {name: t for name, t in tensors.items() if name.startswith(_KEPT_OF_LIGHTNING)}
@@ -128,7 +130,7 @@ def _keep_generator(tensors: Dict[str, TensorRecord]) -> Dict[str, TensorRecord]
     return kept or tensors
 
 
-def _modern_name(name: str, tensors: Mapping[str, TensorRecord]) -> str:
+def _modern_name(name: str, tensors: Mapping[str, _Tensor]) -> str:
     for old, new in _OLD_ENDINGS:
         renamed = name[: -len(old)] + new
         if name.endswith(old) and len(tensors[name].shape) == 1 and renamed not in tensors:
@@ -136,7 +138,7 @@ def _modern_name(name: str, tensors: Mapping[str, TensorRecord]) -> str:
     return name
 
 
-def normalised_names(tensors: Dict[str, TensorRecord]) -> Dict[str, TensorRecord]:
+def normalised_names(tensors: Dict[str, _Tensor]) -> Dict[str, _Tensor]:
     """Steps 3 to 5: wrappers' prefixes, training leftovers, counters and old names are gone."""
     # Counters first: averaged models keep theirs outside the wrapper, so that not all names have its prefix.
     tensors = {n: t for n, t in tensors.items() if n.rpartition(".")[2] not in _COUNTERS}
@@ -164,13 +166,14 @@ def load_arrays(tensors: Mapping[str, TensorRecord], path: str) -> Dict[str, np.
     if sum(map(_in_memory, tensors.values())) > MAX_TOTAL_BYTES:
         raise hostile(path, f"its tensors take more than {MAX_TOTAL_BYTES >> 30} GiB")
     arrays = {}
-    for name, tensor in tensors.items():
+    # Tensors of one storage one after the other, as a storage is unpacked anew whenever another one was read.
+    for name, tensor in sorted(tensors.items(), key=lambda item: id(item[1].view.storage)):
         try:
             array = tensor.array()
             arrays[name] = array.astype(np.float32) if array.dtype.kind == "f" else array
         except (MemoryError, ValueError) as error:
             raise hostile(path, f"the tensor '{name[:100]}' of shape {tensor.shape} cannot be built") from error
-    return arrays
+    return {name: arrays[name] for name in tensors}
 
 
 def state_of_object(

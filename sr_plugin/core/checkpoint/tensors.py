@@ -10,7 +10,7 @@ import numpy as np
 from sr_plugin.core.checkpoint.limits import damaged, hostile
 from sr_plugin.core.errors import ModelUnreadable
 
-_MAX_DIMENSIONS = 16
+MAX_DIMENSIONS = 16
 
 
 class Sealed:
@@ -151,7 +151,7 @@ class TensorRecord(Sealed):
     def __post_init__(self) -> None:
         path = self.view.storage.path
         numbers = (self.offset, *self.shape, *self.strides)
-        if len(self.shape) != len(self.strides) or len(self.shape) > _MAX_DIMENSIONS:
+        if len(self.shape) != len(self.strides) or len(self.shape) > MAX_DIMENSIONS:
             raise hostile(path, "a tensor has an impossible number of dimensions")
         if any(not isinstance(n, int) or isinstance(n, bool) or n < 0 for n in numbers):
             raise hostile(path, "a tensor has a negative size, stride or offset")

@@ -22,7 +22,12 @@ from sr_plugin.core.checkpoint.unpickle import storage_id, unpickle
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError, OSError)
 
 
-def _check_sizes(archive: zipfile.ZipFile, path: str) -> None:
+def check_sizes(archive: zipfile.ZipFile, path: str) -> None:
+    """Refuse an archive that would unpack to too much.
+
+    Raises:
+        ModelUnreadable: when it goes beyond a limit.
+    """
     full = sum(member.file_size for member in archive.infolist())
     packed = sum(member.compress_size for member in archive.infolist())
     if full > MAX_TOTAL_BYTES + MAX_PICKLE_BYTES:
@@ -74,14 +79,16 @@ def read_torch_zip(path: str) -> Any:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            _check_sizes(archive, path)
+            check_sizes(archive, path)
             sizes = {member.filename: member.file_size for member in archive.infolist()}
             descriptions = [name for name in sizes if name.endswith("/data.pkl")]
             if len(descriptions) != 1:
                 raise damaged(path, f"it has {len(descriptions)} members named data.pkl")
             root = descriptions[0][: -len("/data.pkl")]
-            if f"{root}/byteorder" in sizes and archive.read(f"{root}/byteorder")[:6] != b"little":
-                raise damaged(path, "it was written on a big-endian machine, which is not supported")
+            if f"{root}/byteorder" in sizes:
+                with archive.open(f"{root}/byteorder") as member:
+                    if member.read(6) != b"little":
+                        raise damaged(path, "it was written on a big-endian machine, which is not supported")
             if sizes[descriptions[0]] > MAX_PICKLE_BYTES:
                 raise hostile(path, "its object description is too long")
             data = scan_pickle(io.BytesIO(archive.read(descriptions[0])), path)

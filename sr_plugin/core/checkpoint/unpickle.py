@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import pickle  # nosec B403: used only through the restricted subclass below
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable, Dict, FrozenSet, Tuple
 
 from sr_plugin.core.checkpoint.limits import MAX_PICKLE_NAMES, damaged, hostile
 from sr_plugin.core.checkpoint.tensors import ELEMENT_TYPES, ElementType, Sealed, StorageView, TensorRecord
@@ -77,6 +77,25 @@ class PlainDict(dict):
         """Dropped: it is version metadata."""
 
 
+def _is_plain(value: Any) -> bool:
+    """True for what can be hashed at once, unlike nested tuples."""
+    return isinstance(value, (str, int, float))
+
+
+def _plain_dict(pairs: Any = ()) -> PlainDict:
+    """Python 2 gives its pairs as arguments; entries under anything but texts and numbers are dropped."""
+    entries = pairs.items() if isinstance(pairs, dict) else pairs
+    return PlainDict((key, value) for key, value in entries if _is_plain(key))
+
+
+def _plain_set(values: Any = ()) -> FrozenSet[Any]:
+    return frozenset(value for value in values if _is_plain(value))
+
+
+def _size(values: Any = ()) -> Tuple[Any, ...]:
+    return tuple(value for value in values if _is_plain(value))
+
+
 def _rebuild_tensor(view: Any, offset: Any, size: Any, stride: Any, *_: Any) -> Any:
     """A tensor description from the arguments of torch's rebuilding functions."""
     if not isinstance(view, StorageView):
@@ -109,13 +128,18 @@ _KNOWN: Dict[Tuple[str, str], Any] = {
     ("torch._utils", "_rebuild_tensor_v2"): _Function(_rebuild_tensor),
     ("torch._utils", "_rebuild_parameter"): _Function(_first_argument),
     ("torch._utils", "_rebuild_parameter_with_state"): _Function(_first_argument),
-    ("collections", "OrderedDict"): PlainDict,
-    ("typing", "OrderedDict"): PlainDict,
-    ("builtins", "set"): _Function(frozenset),
-    ("__builtin__", "set"): _Function(frozenset),
-    ("torch", "Size"): tuple,
     ("torch", "device"): _Function(_device),
 }
+#: Functions that copy what they are given, and so could fill the memory with copies of one list.
+_COPYING: Dict[Tuple[str, str], Callable[..., Any]] = {
+    ("collections", "OrderedDict"): _plain_dict,
+    ("typing", "OrderedDict"): _plain_dict,
+    ("builtins", "set"): _plain_set,
+    ("__builtin__", "set"): _plain_set,
+    ("torch", "Size"): _size,
+}
+#: Values copied in all, for every byte of the pickle. Programs that save models copy a value once, and so far fewer.
+_COPIES_PER_BYTE = 4
 
 
 class RestrictedUnpickler(pickle.Unpickler):
@@ -127,12 +151,24 @@ class RestrictedUnpickler(pickle.Unpickler):
         self._path = path
         self._load_storage = load_storage
         self._inert: Dict[str, type] = {}
+        self._copies_left = _COPIES_PER_BYTE * len(data)
+
+    def _copying(self, call: Callable[..., Any]) -> _Function:
+        def copied(*args: Any) -> Any:
+            self._copies_left -= sum(len(value) for value in args)
+            if self._copies_left < 0:
+                raise hostile(self._path, "it copies its lists over and over")
+            return call(*args)
+
+        return _Function(copied)
 
     def find_class(self, module: str, name: str) -> Any:
         """The stand-in for a name; nothing is ever imported."""
         known = _KNOWN.get((module, name))
         if known is not None:
             return known
+        if (module, name) in _COPYING:
+            return self._copying(_COPYING[(module, name)])
         if module in ("torch", "torch.cuda") and name.endswith("Storage"):
             return ELEMENT_TYPES.get(_STORAGES.get(name, ""), ElementType(name, ""))
         if module == "torch" and name in _DTYPES:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -15,7 +16,7 @@ from sr_plugin.core.architectures.registry import recognise
 from sr_plugin.core.architectures.sidecar import informed, with_companions
 from sr_plugin.core.card import ModelCard
 from sr_plugin.core.checkpoint.read import read_checkpoint
-from sr_plugin.core.errors import ModelMismatch, ModelNotFound, ModelNotRecognised
+from sr_plugin.core.errors import ModelMismatch, ModelNotFound, ModelNotRecognised, ModelUnreadable
 from sr_plugin.worker import hdf5_reader
 
 _PACKAGE = "sr_plugin.worker.architectures"
@@ -38,7 +39,9 @@ _CLASSES: dict[str, _Place] = {
     "srresnet_l": _Place("srresnet", "SrResNet"),
     "srresnet_f": _Place("srresnet", "SrResNet"),
     "msrresnet": _Place("msrresnet", "MsrResNet"),
+    "srresnet_tensorlayer": _Place("srresnet_tensorlayer", "SrResNetTensorLayer"),
     "vdsr": _Place("vdsr", "Vdsr"),
+    "vdsr_edsr": _Place("vdsr", "VdsrEdsr"),
     "rdn": _Place("rdn", "Rdn"),
     "rdn_edsr": _Place("rdn", "Rdn"),
     "rrdn": _Place("rrdn", "Rrdn"),
@@ -58,6 +61,7 @@ _CLASSES: dict[str, _Place] = {
     "opensr_esrgan": _Place("opensr", "OpenSrEsrgan"),
     "sen2sr": _Place("sen2sr", "Sen2Sr"),
     "pix2pix": _Place("pix2pix", "Pix2Pix"),
+    "resnet_translator": _Place("resnet_translator", "ResNetTranslator"),
     "dsen2": _Place("dsen2", "DSen2"),
 }
 
@@ -88,6 +92,14 @@ def _path_of(card: ModelCard) -> str:
     raise ModelNotFound(f"The model '{card.name}' has no checkpoint.", "Choose a model with a safetensors file.")
 
 
+def _check_finite(path: str, tensors: Mapping[str, np.ndarray]) -> None:
+    for name, array in tensors.items():
+        if not np.isfinite(array).all():
+            raise ModelUnreadable(
+                f"'{path}' is damaged: its tensor '{name}' holds values that are not finite.", "Download it again."
+            )
+
+
 def load_network(source: ModelCard | str) -> nn.Module:
     """Read a checkpoint and give its network, in float32 and in evaluation mode.
 
@@ -108,6 +120,7 @@ def load_network(source: ModelCard | str) -> nn.Module:
     known = known if card else informed(known, path, contents.side_info)
     if card and card.family != known.family:
         raise ModelMismatch(f"The card of '{card.name}' says '{card.family}', but its file holds '{known.family}'.")
+    _check_finite(path, known.tensors)
     network = build_network(known.family, known.hyperparameters).float()
     state = {name: torch.from_numpy(array) for name, array in known.tensors.items()}
     # Counts training batches; readers drop it, and inference never looks at it.

@@ -52,3 +52,29 @@ class Vdsr(nn.Module):
         enlarged = self.enlarge(x)
         features = functional.relu(self.input(enlarged), inplace=True)
         return self.output(self.residual_layer(features)) + enlarged
+
+
+class VdsrEdsr(Vdsr):
+    """The same for red, green and blue together, whose mean is taken off before and put back behind.
+
+    Args:
+        bands: must be three, as the mean layers are.
+        width, blocks, bias, scale: see :class:`Vdsr`.
+        value_range: not used here.
+    """
+
+    def __init__(
+        self,
+        bands: int = 3,
+        width: int = 64,
+        blocks: int = 18,
+        bias: bool = True,
+        scale: int = 2,
+        value_range: str = "byte",
+    ) -> None:
+        super().__init__(bands, width, blocks, bias, scale)
+        self.sub_mean, self.add_mean = conv(3, 3, 1), conv(3, 3, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Model input to model output, neither clamped; any H and W from 1 on."""
+        return self.add_mean(super().forward(self.sub_mean(x)))

@@ -42,6 +42,12 @@ RRDN: Dict[str, Any] = {
     **{"in_bands": 3, "out_bands": 3, "width": 32, "growth": 32, "groups": 10, "blocks": 3, "convs": 4},
     **{"residual_scale": 0.2, "scale": 4},
 }
+TRANSLATOR: Dict[str, Any] = {
+    **{"in_bands": 3, "out_bands": 3, "width": 64, "blocks": 9, "norm": "instance", "biased": True},
+    **{"stored_statistics": False, "batch_statistics": False},
+}
+#: Trained to look plausible.
+GENERATIVE = ("rrdn", "srresnet_keras", "srresnet_tensorlayer", "resnet_translator")
 #: Family, hyperparameters, parameters of the published network (None where the notes give none), reach.
 SIZES: Dict[str, Tuple[str, Dict[str, Any], Any, Any]] = {
     "VDSR": ("vdsr", VDSR, 664_704, 12),
@@ -80,6 +86,23 @@ SIZES: Dict[str, Tuple[str, Dict[str, Any], Any, Any]] = {
         {"in_bands": 3, "out_bands": 3, "width": 64, "up_width": 64, "blocks": 16, "upsamplings": 2, "outer_kernel": 9},
         None,
         40,
+    ),
+    "SRGAN TensorLayer": (
+        "srresnet_tensorlayer",
+        {
+            **{"in_bands": 3, "out_bands": 3, "width": 64, "blocks": 16, "upsamplings": 2, "kernels": [3, 1]},
+            **{"body_bias": False},
+        },
+        None,
+        36,
+    ),
+    "VDSR EDSR-PyTorch": ("vdsr_edsr", {**VDSR, "bands": 3, "bias": True, "value_range": "byte"}, None, 12),
+    "CycleGAN, nine blocks": ("resnet_translator", TRANSLATOR, 11_378_179, None),
+    "pix2pix, six blocks": (
+        "resnet_translator",
+        {**TRANSLATOR, "blocks": 6, "norm": "batch", "biased": False},
+        None,
+        60,
     ),
     "WDSR-A": (
         "wdsr",
@@ -142,7 +165,7 @@ def test_published_sizes_are_recognised(case: str) -> None:
         assert sum(array.size for array in tensors.values()) == parameters
     known = recognise(tensors)
     assert (known.family, known.hyperparameters, known.reach) == (name, hyperparameters, reach)
-    assert known.generative == (name in ("rrdn", "srresnet_keras"))
+    assert known.generative == (name in GENERATIVE)
 
 
 @pytest.mark.parametrize("case", SIZES)

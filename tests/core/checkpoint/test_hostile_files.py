@@ -198,6 +198,17 @@ DESCRIPTIONS = {
     "nested tuples": b"\x80\x02)" + b"\x85" * 200_000 + b".",
     "nested tuples as a key": b"\x80\x02})" + b"\x85" * 200_000 + b"K\x01s.",
     "nested by memo": b"\x80\x02)" + b"q\x00h\x00\x86" * 2000 + b".",
+    "tuples that double as a key": b"\x80\x02})\x85" + b"q\x00h\x00\x86" * 40 + b"K\x01s.",
+    "tuples that double in a set": b"\x80\x04\x8f()\x85" + b"q\x00h\x00\x86" * 40 + b"\x90.",
+    "endless number": b"\x80\x02}\x8b" + struct.pack("<i", 1 << 16) + b"\x7f" * (1 << 16) + b"K\x01s.",
+    "copies of a list": b"\x80\x02ccollections\nOrderedDict\nq\x010("
+    + b"K\x01N\x86" * 20_000
+    + b"lq\x020("
+    + b"h\x01h\x02\x85R" * 20_000
+    + b"l.",
+    "sizes that double": b"\x80\x02}ctorch\nSize\nq\x010)\x85"
+    + b"q\x00h\x01h\x00h\x00\x86\x85R0h\x00h\x00\x86" * 40
+    + b"K\x01s.",
     "nested arguments": b"\x80\x02" + b"cos\nsystem\n" * 2000 + b")" + b"R" * 2000 + b".",
     "huge memo index": b"\x80\x02]r\xff\xff\xff\x7f.",
     "huge string": b"\x80\x04\x8d" + struct.pack("<Q", 1 << 60) + b".",
@@ -225,6 +236,33 @@ def test_broken_descriptions_are_refused(case: str, container: str, tmp_path: pa
     path = WRITERS[container](tmp_path / "model.pth", DESCRIPTIONS[case])
     with pytest.raises(ModelUnreadable):
         read_checkpoint(path)
+
+
+def test_keys_that_name_no_tensor_are_passed_over(tmp_path: pathlib.Path) -> None:
+    saved = {None: tensor(), (1, 2): tensor(), 1.5: tensor(), "weight": tensor(), 3: tensor()}
+    found = read_checkpoint(write_zip(tmp_path / "model.pth", dump(saved), GOOD)).tensors
+    assert list(found) == ["weight", "3"]
+
+
+def test_ordered_dictionaries_of_python_2(tmp_path: pathlib.Path) -> None:
+    saved = Call("collections", "OrderedDict", [["b", tensor()], ["a", tensor()]])
+    found = read_checkpoint(write_zip(tmp_path / "model.pth", dump(saved), GOOD)).tensors
+    assert list(found) == ["b", "a"]
+
+
+def test_each_storage_is_unpacked_once(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unpacked: List[str] = []
+    read = zipfile.ZipFile.read
+    monkeypatch.setattr(zipfile.ZipFile, "read", lambda self, name: unpacked.append(name) or read(self, name))
+    storages = tuple((key, struct.pack("<4f", 1, 2, 3, 4)) for key in "01")
+    whole, other = StorageId("0", 4), StorageId("1", 4)
+    saved = {
+        f"{n}": Call("torch._utils", "_rebuild_tensor_v2", (whole, other)[n % 2], n % 4, (1,), (1,), False, {})
+        for n in range(40)
+    }
+    found = read_checkpoint(write_zip(tmp_path / "model.pth", dump(saved), storages)).tensors
+    assert [float(found[f"{n}"][0]) for n in range(40)] == [n % 4 + 1 for n in range(40)]
+    assert sorted(unpacked)[-2:] == ["archive/data/0", "archive/data/1"] and len(unpacked) == 3
 
 
 def module_state(parameters: dict, modules: dict) -> dict:

@@ -187,6 +187,14 @@ def test_endless_nesting_is_refused(file: Any) -> None:
         read_checkpoint(file(Group(layers=layers)))
 
 
+def test_links_that_multiply_are_refused(file: Any) -> None:
+    layers = Group()
+    for _ in range(7):
+        layers = Group(**{f"functional_{n}": Group(layers=layers) for n in range(40)})
+    with pytest.raises(ModelUnreadable, match="too many"):
+        read_checkpoint(file(Group(layers=layers)))
+
+
 def test_without_a_library_there_is_advice(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(_: str) -> Any:
         raise ImportError("no such module")

@@ -75,6 +75,8 @@ LIES = {
     "fraction": {"a": entry(0, 8.0)},
     "negative sizes": {"a": entry(0, 8, [-1, -2])},
     "huge sizes": {"a": entry(0, 8, [1 << 62, 1 << 62])},
+    "endless shape": {"a": entry(0, 12, [1] * 17 + [3])},
+    "sizes beyond counting": {"a": entry(0, 12, [10**4000, 0])},
     "truth for a size": {"a": entry(0, 12, [True, 3])},
     "no shape": {"a": {"dtype": "F32", "data_offsets": [0, 12]}},
     "no object": {"a": 3},

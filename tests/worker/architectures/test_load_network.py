@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pathlib
 from dataclasses import replace
-from typing import Any
+from typing import Any, Dict
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from sr_plugin.core.architectures.registry import card_from_checkpoint
 from sr_plugin.core.card import ModelCard
 from sr_plugin.core.checkpoint.safetensors import write_safetensors
-from sr_plugin.core.errors import ModelMismatch, ModelNotFound, ModelNotRecognised
+from sr_plugin.core.errors import ModelMismatch, ModelNotFound, ModelNotRecognised, ModelUnreadable
 
 torch = pytest.importorskip("torch")
 
@@ -101,6 +101,30 @@ def test_a_card_that_contradicts_its_file_is_refused(tmp_path: pathlib.Path) -> 
         load_network(replace(card, hyperparameters={"scale": 4}))
     with pytest.raises(ModelNotFound, match="no checkpoint"):
         load_network(replace(card, weights=()))
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: pathlib.Path) -> None:
+    from sr_plugin.core.checkpoint.read import read_checkpoint
+    from sr_plugin.worker.architectures.build import load_network
+
+    path = small_file(tmp_path)
+    tensors = read_checkpoint(path).tensors
+    name = next(iter(tensors))
+    tensors[name] = tensors[name].copy()
+    tensors[name].flat[1] = np.nan
+    write_safetensors(path, tensors)
+    with pytest.raises(ModelUnreadable, match=f"'{name}' holds values that are not finite"):
+        load_network(path)
+
+
+@pytest.mark.parametrize("asked", [{"blocks": 10**9}, {"blocks": -1}, {"blocks": "many"}])
+def test_a_card_cannot_ask_for_more_layers(asked: Dict[str, Any], tmp_path: pathlib.Path) -> None:
+    """Told without listing a thousand million layers that are missing."""
+    from sr_plugin.worker.architectures.build import load_network
+
+    card = card_from_checkpoint(small_file(tmp_path))
+    with pytest.raises(ModelMismatch, match="the file has 1"):
+        load_network(replace(card, hyperparameters={**card.hyperparameters, **asked}))
 
 
 def test_unknown_families_and_sizes_are_refused() -> None:

@@ -1,7 +1,8 @@
-"""Published weights of the classical families sharpen a real aerial image as they should.
+"""Published weights sharpen a real aerial image as they should.
 
-``weights/README.md`` gives figures for a crop that it does not name, and none was found whose bicubic figures agree.
-These are for one with a similar bicubic figure; what each network gains over bicubic is like there.
+``weights/README.md`` gives figures for a crop that it does not name, and a search of the imagery at hand found none
+with its bicubic figures (``docs/quality.md``), so they cannot be repeated. These are for a crop with similar bicubic
+figures. There, what networks trained for PSNR gain over bicubic is like in the README.
 """
 
 from __future__ import annotations
@@ -34,6 +35,15 @@ FIGURES: Dict[Tuple[str, int], Tuple[float, float, float]] = {
     ("carn-m/carn_m.pth", 3): (36.28, 1.03, 1.11),
     ("carn-m/carn_m.pth", 4): (34.14, 0.79, 0.84),
 }
+#: Networks trained to look plausible, whose loss of PSNR depends on what there is to invent.
+FIGURES_OF_GANS: Dict[Tuple[str, int], Tuple[float, float, float]] = {
+    ("srgan/netG_epoch_2_100.pth", 2): (39.23, 0.44, 0.04),
+    ("srgan/netG_epoch_4_100.pth", 4): (33.34, -0.01, -0.14),
+    ("srgan/netG_epoch_8_100.pth", 8): (30.80, 0.33, 0.01),
+    ("real-esrgan-rrdb/RealESRGAN_x4plus_fp16.pth", 4): (29.79, -3.56, -1.55),
+    ("real-esrgan-rrdb/RealESRGAN_x4plus_anime_6B_fp16.pth", 4): (30.92, -2.43, -2.51),
+    ("real-esrgan-rrdb/realesr-animevideov3-x4_fp16.pth", 4): (32.38, -0.97, -1.13),
+}
 
 
 def luma(image: np.ndarray) -> np.ndarray:
@@ -46,11 +56,11 @@ def psnr(image: np.ndarray, truth: np.ndarray) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "scale"), FIGURES)
+@pytest.mark.parametrize(("name", "scale"), {**FIGURES, **FIGURES_OF_GANS})
 def test_figures(name: str, scale: int, shared_dir: pathlib.Path) -> None:
     from sr_plugin.worker.architectures.build import load_network
 
-    wanted, gain, published_gain = FIGURES[(name, scale)]
+    wanted, gain, published_gain = {**FIGURES, **FIGURES_OF_GANS}[(name, scale)]
     picture = image_module.open(shared_dir / "data" / IMAGE).convert("RGB")
     truth = picture.crop((COLUMN, ROW, COLUMN + SIDE, ROW + SIDE))
     small = truth.resize((SIDE // scale,) * 2, image_module.BICUBIC)
@@ -67,9 +77,10 @@ def test_figures(name: str, scale: int, shared_dir: pathlib.Path) -> None:
         else:
             facts = card.value_range
             given = torch.from_numpy(pixels / 255).permute(2, 0, 1)[None] * facts.in_gain[0]
-            colours = network(given)[0].permute(1, 2, 0).numpy() * facts.out_gain
+            colours = network(given)[0].permute(1, 2, 0).numpy() * facts.out_gain + facts.out_offset
             found = luma(np.clip(colours * 255, 0, 255).round())
     figure = psnr(found, luma(np.asarray(truth)))
     assert figure == pytest.approx(wanted, abs=0.05)
     assert figure - bicubic == pytest.approx(gain, abs=0.05)
-    assert gain == pytest.approx(published_gain, abs=0.25)
+    if (name, scale) in FIGURES:
+        assert gain == pytest.approx(published_gain, abs=0.25)

@@ -11,7 +11,9 @@ import pytest
 
 from sr_plugin.core.architectures.registry import card_from_checkpoint
 from sr_plugin.core.card import SINGLE_IMAGE
+from sr_plugin.core.catalogue import find_model
 from sr_plugin.core.checkpoint.safetensors import write_safetensors
+from sr_plugin.core.errors import ModelMismatch, ModelNotFound
 from tests.worker.architectures.references import Reference, Tensors, assert_close, conv, load
 
 torch = pytest.importorskip("torch")
@@ -118,6 +120,7 @@ def test_sen2sr_keeps_the_low_frequencies_of_its_input(
     assert copy.path.startswith(str(tmp_path / "cache"))
     assert card_from_checkpoint(copy.path).hyperparameters == card.hyperparameters
     assert card.reach is None and card.tiles.fixed == (side, side) and card.training_tile == side
+    assert card.tiles.border == side // 8
     image = torch.rand(1, taken, side, side)
     with torch.inference_mode():
         plain = run_sen2sr(tensors, image, scale).numpy().astype(np.float64)
@@ -153,6 +156,28 @@ def test_sen2sr_as_its_package(
     with torch.inference_mode():
         wanted = constraint(image, original(image).clamp(min=0))
         assert_close(load(tmp_path / "model.safetensor")[1](image), wanted)
+
+
+def test_the_last_step_of_the_chain_is_refused(tmp_path: pathlib.Path) -> None:
+    for name in ("sr_model", "f2_model", "model"):
+        save(tmp_path / f"{name}.safetensor", sen2sr(*((4, 4) if name == "sr_model" else (10, 6)), 6, 1))
+    with pytest.raises(ModelMismatch, match="chain for all ten bands") as caught:
+        find_model(str(tmp_path))
+    assert "'sr_model.safetensor'" in caught.value.hint
+    assert find_model(str(tmp_path / "sr_model.safetensor")).family == "sen2sr"
+    assert "enlarged bilinearly" in find_model(str(tmp_path / "f2_model.safetensor")).notes
+
+
+def test_a_published_folder_is_a_model(tmp_path: pathlib.Path) -> None:
+    folder = tmp_path / "SEN2SRLite_RGBN"
+    folder.mkdir()
+    with pytest.raises(ModelNotFound, match="is a folder"):
+        find_model(str(folder))
+    save(folder / "model.safetensor", sen2sr(4, 4, 6, 4))
+    (folder / "load.py").write_text("raise SystemExit('never run')")
+    card = find_model(str(folder))
+    assert (card.name, card.title, card.scale) == ("SEN2SRLite_RGBN", "SEN2SRLite_RGBN (SEN2SR, x4)", 4)
+    assert [band.name for band in card.input_bands] == ["B04", "B03", "B02", "B08"]
 
 
 # ONNX
