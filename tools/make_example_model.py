@@ -1,83 +1,172 @@
-"""Write the example of a graphical model: a Sentinel-2 raster in, a super-resolved raster out."""
+"""Write the examples of graphical models: a Sentinel-2 raster super-resolved, and the same with its edges compared."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
+from typing import Any, Callable, Dict, Sequence, Tuple
 
 PROJECT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-DEFAULT_TARGET = os.path.join(PROJECT, "resources", "examples", "superresolve_sentinel2.model3")
+DEFAULT_FOLDER = os.path.join(PROJECT, "resources", "examples")
 CHILD = "superresolve"
+#: Of a graphical model: name of the child's output, name of the result, and where its box stands.
+Output = Tuple[str, str, Tuple[int, int]]
 
 
-def example_model():
-    """The model; QGIS must be running and the plugin's provider registered."""
+def _step(
+    algorithm: str, child: str, place: Tuple[int, int], sources: Dict[str, Any], outputs: Sequence[Output]
+) -> Any:
+    """One step of a model.
+
+    Args:
+        algorithm: id of the algorithm.
+        child: name of the step in the model.
+        place: where its box stands.
+        sources: parameters that do not keep their defaults.
+        outputs: results of the model that this step makes.
+    """
     from qgis.core import (
         QgsApplication,
-        QgsProcessingModelAlgorithm,
         QgsProcessingModelChildAlgorithm,
         QgsProcessingModelChildParameterSource,
         QgsProcessingModelOutput,
-        QgsProcessingModelParameter,
-        QgsProcessingParameterRasterLayer,
     )
     from qgis.PyQt.QtCore import QPointF
 
-    model = QgsProcessingModelAlgorithm("Super-resolve Sentinel-2", "Super-resolution")
-    source = QgsProcessingModelParameter("INPUT")
-    source.setPosition(QPointF(150, 60))
-    source.setDescription("Sentinel-2 raster")
-    model.setHelpContent(
-        {
-            "ALG_DESC": "Makes a Sentinel-2 raster in reflectance, with bands B04, B03, B02 and B08, twice as fine.",
-            "INPUT": "The bands are found by their names; without names they are taken in the order above.",
-        }
-    )
-    model.addModelParameter(QgsProcessingParameterRasterLayer("INPUT", "Sentinel-2 raster"), source)
-
-    step = QgsProcessingModelChildAlgorithm("superres:superresolve")
-    step.setChildId(CHILD)
-    step.setDescription("Super-resolve raster")
-    step.setPosition(QPointF(150, 180))
-    step.addParameterSources("INPUT", [QgsProcessingModelChildParameterSource.fromModelParameter("INPUT")])
+    made = QgsApplication.processingRegistry().algorithmById(algorithm)
+    step = QgsProcessingModelChildAlgorithm(algorithm)
+    step.setChildId(child)
+    step.setDescription(made.displayName())
+    step.setPosition(QPointF(*place))
     # All values that have a default are written down: without them the modeler calls the step incomplete.
-    for parameter in QgsApplication.processingRegistry().algorithmById("superres:superresolve").parameterDefinitions():
-        if parameter.defaultValue() not in (None, ""):
+    for parameter in made.parameterDefinitions():
+        if parameter.name() in sources:
+            step.addParameterSources(parameter.name(), [sources[parameter.name()]])
+        elif parameter.defaultValue() not in (None, ""):
             value = QgsProcessingModelChildParameterSource.fromStaticValue(parameter.defaultValue())
             step.addParameterSources(parameter.name(), [value])
-    result = QgsProcessingModelOutput("OUTPUT", "Super-resolved")
-    result.setChildId(CHILD)
-    result.setChildOutputName("OUTPUT")
-    result.setPosition(QPointF(150, 300))
-    step.setModelOutputs({"OUTPUT": result})
-    model.addChildAlgorithm(step)
+    results = {}
+    for name, title, where in outputs:
+        result = QgsProcessingModelOutput(name, title)
+        result.setChildId(child)
+        result.setChildOutputName(name)
+        result.setPosition(QPointF(*where))
+        results[name] = result
+    step.setModelOutputs(results)
+    return step
+
+
+def _model(title: str, help_texts: Dict[str, str], parameters: Sequence[Tuple[Any, Tuple[int, int]]]) -> Any:
+    """A model with parameters and no steps."""
+    from qgis.core import QgsProcessingModelAlgorithm, QgsProcessingModelParameter
+    from qgis.PyQt.QtCore import QPointF
+
+    model = QgsProcessingModelAlgorithm(title, "Super-resolution")
+    model.setHelpContent(help_texts)
+    for definition, place in parameters:
+        box = QgsProcessingModelParameter(definition.name())
+        box.setPosition(QPointF(*place))
+        box.setDescription(definition.description())
+        model.addModelParameter(definition, box)
+    return model
+
+
+def _input() -> Any:
+    from qgis.core import QgsProcessingParameterRasterLayer
+
+    return QgsProcessingParameterRasterLayer("INPUT", "Sentinel-2 raster")
+
+
+def example_model() -> Any:
+    """A raster in, a super-resolved raster out; QGIS must be running and the plugin's provider registered."""
+    from qgis.core import QgsProcessingModelChildParameterSource
+
+    texts = {
+        "ALG_DESC": "Makes a Sentinel-2 raster in reflectance, with bands B04, B03, B02 and B08, twice as fine.",
+        "INPUT": "The bands are found by their names; without names they are taken in the order above.",
+    }
+    model = _model("Super-resolve Sentinel-2", texts, [(_input(), (150, 60))])
+    sources = {"INPUT": QgsProcessingModelChildParameterSource.fromModelParameter("INPUT")}
+    result: Output = ("OUTPUT", "Super-resolved", (150, 300))
+    model.addChildAlgorithm(_step("superres:superresolve", CHILD, (150, 180), sources, [result]))
     model.updateDestinationParameters()
     return model
+
+
+def comparing_model() -> Any:
+    """Clip, super-resolve, compare edges; QGIS must be running, with its GDAL provider and the plugin's."""
+    from qgis.core import QgsProcessingModelChildParameterSource, QgsProcessingParameterExtent
+
+    texts = {
+        "ALG_DESC": "Clips a Sentinel-2 raster, makes the part four times as fine, and shows which edges were kept, "
+        "which are new and which were lost.",
+        "INPUT": "Reflectance, with bands B04, B03, B02 and B08; they are found by their names.",
+        "EXTENT": "The part to super-resolve.",
+    }
+    extent = QgsProcessingParameterExtent("EXTENT", "Extent")
+    model = _model("Super-resolve Sentinel-2 and compare edges", texts, [(_input(), (150, 60)), (extent, (400, 60))])
+    given = QgsProcessingModelChildParameterSource.fromModelParameter
+    made = QgsProcessingModelChildParameterSource.fromChildOutput
+    fixed = QgsProcessingModelChildParameterSource.fromStaticValue
+    steps = (
+        _step("gdal:cliprasterbyextent", "clip", (275, 180), {"INPUT": given("INPUT"), "PROJWIN": given("EXTENT")}, []),
+        _step(
+            "superres:superresolve",
+            CHILD,
+            (275, 300),
+            {"INPUT": made("clip", "OUTPUT"), "MODEL": fixed("s2-rgbn-x4")},
+            [("OUTPUT", "Super-resolved", (550, 340))],
+        ),
+        _step(
+            "superres:compareedges",
+            "compareedges",
+            (275, 440),
+            {"INPUT": made("clip", "OUTPUT"), "RESULT": made(CHILD, "OUTPUT")},
+            [("CLASSES", "Edge classes", (550, 460)), ("OUTPUT_HTML", "Report", (550, 540))],
+        ),
+    )
+    for step in steps:
+        model.addChildAlgorithm(step)
+    model.updateDestinationParameters()
+    return model
+
+
+#: Files of the examples and what makes them.
+EXAMPLES: Dict[str, Callable[[], Any]] = {
+    "superresolve_sentinel2.model3": example_model,
+    "superresolve_compare_edges.model3": comparing_model,
+}
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("target", nargs="?", default=DEFAULT_TARGET, help="default: resources/examples")
-    target = os.path.abspath(parser.parse_args().target)
+    parser.add_argument("folder", nargs="?", default=DEFAULT_FOLDER, help="default: resources/examples")
+    folder = os.path.abspath(parser.parse_args().folder)
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    # Else the order of attributes changes with every run.
+    os.environ.setdefault("QT_HASH_SEED", "0")
     sys.path.insert(0, PROJECT)
+    sys.path.append("/usr/share/qgis/python/plugins")
     from qgis.core import QgsApplication
 
     from sr_plugin import classFactory
 
     application = QgsApplication([], False)
     application.initQgis()
+    from processing.core.Processing import Processing
+
+    Processing.initialize()
     plugin = classFactory(None)
     plugin.initProcessing()
-    os.makedirs(os.path.dirname(target), exist_ok=True)
-    written = example_model().toFile(target)
+    os.makedirs(folder, exist_ok=True)
+    failed = [name for name, make in EXAMPLES.items() if not make().toFile(os.path.join(folder, name))]
     plugin.unload()
     application.exitQgis()
-    if not written:
-        sys.exit(f"{target} cannot be written.")
-    print(target)
+    if failed:
+        sys.exit(f"{', '.join(failed)} cannot be written in {folder}.")
+    print("\n".join(os.path.join(folder, name) for name in EXAMPLES))
 
 
 if __name__ == "__main__":

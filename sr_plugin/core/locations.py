@@ -61,13 +61,18 @@ def user_models_folder() -> str:
     return os.path.join(user_data_folder(), "models")
 
 
-def plugin_version() -> str:
-    """Version from ``metadata.txt``."""
+def plugin_fact(key: str) -> str:
+    """What ``metadata.txt`` says under a key, in one line; empty where it says nothing."""
     for folder in (_PACKAGE, os.path.dirname(_PACKAGE)):
         path = os.path.join(folder, "metadata.txt")
         if os.path.isfile(path):
             with open(path, encoding="utf-8") as file:
                 for line in file:
-                    if line.startswith("version="):
+                    if line.startswith(f"{key}="):
                         return line.split("=", 1)[1].strip()
-    return "unknown"
+    return ""
+
+
+def plugin_version() -> str:
+    """Version from ``metadata.txt``."""
+    return plugin_fact("version") or "unknown"

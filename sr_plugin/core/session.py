@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Dict, Mapping, Sequence, Tuple
 
 from sr_plugin.core.card import ModelCard
-from sr_plugin.core.errors import ModelFailed
+from sr_plugin.core.edges import EdgeSettings
+from sr_plugin.core.errors import ModelFailed, RuntimeMissing
 from sr_plugin.core.grid import Window
 from sr_plugin.core.protocol import NamedArray
 from sr_plugin.core.radiometry import Radiometry
@@ -146,6 +147,50 @@ class ModelSession(ABC):
             SuperResolutionError: when the model cannot be loaded, converted or written.
         """
         raise ModelFailed(f"The model '{card.name}' cannot be exported where it runs.", "Run it in a local worker.")
+
+    def edges(
+        self, arrays: Sequence[NamedArray], settings: EdgeSettings, crop: Window, outputs: Sequence[str]
+    ) -> Future[TileResult]:
+        """Queue one window in which edges are found and compared; no model is needed.
+
+        Args:
+            arrays: planes of the window with its halo: ``input`` ``(h / ratio, w / ratio)``, which is enlarged by cubic
+                convolution where its ``ratio`` is above 1, and, where there are any, ``result``, ``result2``, ...,
+                ``truth`` ``(h, w)``; data units. ``valid_<name>`` beside any of them: not 0 where it has data.
+            settings: with absolute thresholds; with quantiles, gradients are computed, but no edges.
+            crop: the part to keep and to count, in pixels of the fine grid.
+            outputs: arrays of the answer, for each plane: ``edges_<name>`` (uint8: 0, 1, 255 without data),
+                ``gradient_<name>`` (float32, data units per pixel of the fine grid, 0 without data), ``valid_<name>``
+                (uint8), ``enlarged_<name>`` (float32, gaps filled); for each result ``classes_<name>`` (uint8, see
+                :mod:`sr_plugin.core.edges`).
+
+        Returns:
+            A future of the arrays; its statistics hold the fields of :class:`~sr_plugin.core.edges.EdgeCounts` for each
+            result as ``<name>.<field>``. It fails with RuntimeMissing where scikit-image is missing.
+        """
+        raise RuntimeMissing("Edges cannot be found where this model runs.", "Use a local worker.")
+
+    def figure(self, arrays: Sequence[NamedArray], description: Mapping[str, Any]) -> bytes:
+        """Draw panels as a picture in the manner of a paper (:mod:`sr_plugin.worker.figure`).
+
+        Args:
+            arrays: the panels, ``(h, w, 3)`` uint8.
+            description: ``title``; ``panels``: rows of mappings with ``array`` (a name, or empty) and ``title``;
+                ``legend``: mappings with ``colour`` (red, green, blue from 0 to 255) and ``title``; ``table``: rows of
+                texts, the first one the head; ``note``: a line below.
+
+        Returns:
+            A PNG file.
+
+        Raises:
+            RuntimeMissing: where matplotlib is missing.
+        """
+        raise RuntimeMissing("No figure can be drawn where this model runs.", "Use a local worker.")
+
+    @property
+    def alive(self) -> bool:
+        """False once it cannot answer any more."""
+        return True
 
     @abstractmethod
     def close(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Dict, Optional
 
 from sr_plugin.core.errors import DiskFull
@@ -18,6 +18,10 @@ _LEAST_SHARE = 0.5
 #: Overviews take a third again.
 _OVERVIEWS = 4 / 3
 _REMEMBERED = 200
+#: A run with fewer pixels than this part of an earlier one's does not replace its speed.
+_COMPARABLE = 4
+#: The speed of a run with fewer pixels is that of its preparations, and says nothing about much larger rasters.
+_TELLING = 128 * 128
 
 
 @dataclass(frozen=True)
@@ -49,12 +53,33 @@ def _speed_file() -> str:
     return os.path.join(user_cache_folder(), "speeds.json")
 
 
-def _speeds() -> Dict[str, float]:
+@dataclass(frozen=True)
+class _Speed:
+    """How fast an earlier run was.
+
+    Attributes:
+        per_pixel: seconds for an input pixel.
+        start: seconds before the first tile: starting the worker, loading the model.
+        pixels: input pixels of that run; the more, the more the figure can be trusted.
+    """
+
+    per_pixel: float
+    start: float
+    pixels: int
+
+    def seconds(self, pixels: int) -> Optional[float]:
+        """Expected time for a number of input pixels; None where this run does not tell."""
+        if self.pixels < _TELLING and pixels > _COMPARABLE * self.pixels:
+            return None
+        return self.start + self.per_pixel * pixels
+
+
+def _speeds() -> Dict[str, _Speed]:
     try:
         with open(_speed_file(), encoding="utf-8") as file:
             values = json.load(file)
-        return {str(k): float(v) for k, v in values.items()}
-    except (OSError, ValueError, AttributeError, TypeError):
+        return {str(key): _Speed(float(value[0]), float(value[1]), int(value[2])) for key, value in values.items()}
+    except (OSError, ValueError, AttributeError, TypeError, IndexError):
         # Without the memory of earlier runs there is no estimate of time, which is all that is lost.
         return {}
 
@@ -63,12 +88,22 @@ def _key(plan: JobPlan) -> str:
     return f"{plan.card.sha256}|{plan.settings.device}|{plan.settings.precision}|{len(plan.source.bands)}"
 
 
-def remember_speed(plan: JobPlan, seconds: float) -> None:
-    """Note how long a run took, for the next estimate. A cache that cannot be written is no harm."""
-    speeds = _speeds()
+def remember_speed(plan: JobPlan, seconds: float, start_seconds: float = 0.0) -> None:
+    """Note how long a run took, for the next estimate. A cache that cannot be written is no harm.
+
+    Args:
+        plan: the run.
+        seconds: wall time in all.
+        start_seconds: how much of it passed before the first tile.
+    """
+    speeds, pixels = _speeds(), max(1, read_pixels(plan))
+    known = speeds.get(_key(plan))
+    if known is not None and pixels < known.pixels / _COMPARABLE:
+        # So small a run tells less than the one before.
+        return
     speeds.pop(_key(plan), None)
-    speeds[_key(plan)] = seconds / max(1, read_pixels(plan))
-    kept = dict(list(speeds.items())[-_REMEMBERED:])
+    speeds[_key(plan)] = _Speed(max(0.0, seconds - start_seconds) / pixels, start_seconds, pixels)
+    kept = {key: list(astuple(speed)) for key, speed in list(speeds.items())[-_REMEMBERED:]}
     temporary = _speed_file() + f".{os.getpid()}"
     try:
         os.makedirs(user_cache_folder(), exist_ok=True)
@@ -88,7 +123,7 @@ def estimate_run(plan: JobPlan, output: OutputSpec) -> Estimate:
         pixels=grid.width * grid.height * plan.output_bands,
         disk_bytes=disk,
         temporary_bytes=disk if output.cog else 0,
-        seconds=None if speed is None else speed * read_pixels(plan),
+        seconds=None if speed is None else speed.seconds(read_pixels(plan)),
     )
 
 

@@ -131,11 +131,12 @@ def superresolve(
     cache = limited_block_cache(run.source_cache)
     with cache, OutputLock(request.output), factory(run.plan.card) as session:
         loaded = _load(session, run, feedback)
+        start_seconds = time.monotonic() - started
         _announce(run, loaded, feedback)
         statistics = _run_tiles(run, session, feedback, request.keep_partial)
     seconds = time.monotonic() - started
     if not statistics.resumed:
-        remember_speed(run.plan, seconds)
+        remember_speed(run.plan, seconds, start_seconds)
     grid = run.plan.output_grid
     return SuperResolveResult(
         output=request.output,

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Optional
 
 from qgis.core import QgsProcessingFeedback
+from qgis.PyQt.QtCore import pyqtSignal
 
 from sr_plugin.processing.translation import tr
 
 #: Processing writes every progress text into its log, so texts are rationed: seconds between two, and most in a run.
 _SECONDS_BETWEEN_TEXTS = 2.0
 _MOST_TEXTS = 200
+#: Seconds between two reports of tiles to who shows them: tiles outside a mask pass by the thousand.
+_SECONDS_BETWEEN_TILES = 0.1
 
 
 def spoken_duration(seconds: float) -> str:
@@ -22,6 +26,16 @@ def spoken_duration(seconds: float) -> str:
     if whole < 3600:
         return tr("{} min {:02d} s").format(whole // 60, whole % 60)
     return tr("{} h {:02d} min").format(whole // 3600, whole % 3600 // 60)
+
+
+class TileFeedback(QgsProcessingFeedback):
+    """Feedback of Processing for who wants to hear of tiles too.
+
+    Attributes:
+        tiles_done: emitted with tiles done, tiles in all, and the seconds left (NaN while unknown).
+    """
+
+    tiles_done = pyqtSignal(int, int, float)
 
 
 class ProcessingFeedback:
@@ -35,6 +49,7 @@ class ProcessingFeedback:
         self._feedback = feedback
         self._last_text = float("-inf")
         self._last_done = 0
+        self._last_tiles = float("-inf")
 
     def message(self, text: str) -> None:
         """Write a sentence into the log."""
@@ -49,6 +64,8 @@ class ProcessingFeedback:
         if total <= 0:
             return
         self._feedback.setProgress(100.0 * done / total)
+        if isinstance(self._feedback, TileFeedback):
+            self._report_tiles(self._feedback, done, total, seconds_left)
         if not self._text_is_due(done, total):
             return
         text = tr("Tile {} of {}").format(done, total)
@@ -59,6 +76,13 @@ class ProcessingFeedback:
     def cancelled(self) -> bool:
         """True once the user pressed Cancel."""
         return self._feedback.isCanceled()
+
+    def _report_tiles(self, feedback: TileFeedback, done: int, total: int, seconds_left: Optional[float]) -> None:
+        now = time.monotonic()
+        if done < total and now - self._last_tiles < _SECONDS_BETWEEN_TILES:
+            return
+        self._last_tiles = now
+        feedback.tiles_done.emit(done, total, math.nan if seconds_left is None else seconds_left)
 
     def _text_is_due(self, done: int, total: int) -> bool:
         now = time.monotonic()

@@ -45,9 +45,10 @@ class SuperResolutionProvider(QgsProcessingProvider):
 
     def loadAlgorithms(self) -> None:  # noqa: N802 - QGIS API
         """Add the algorithms."""
+        from sr_plugin.processing.compareedges import CompareEdgesAlgorithm
         from sr_plugin.processing.exportmodel import ExportModelAlgorithm
         from sr_plugin.processing.modelinfo import ModelInfoAlgorithm
         from sr_plugin.processing.superresolve import SuperResolveAlgorithm
 
-        for algorithm in (SuperResolveAlgorithm, ModelInfoAlgorithm, ExportModelAlgorithm):
+        for algorithm in (SuperResolveAlgorithm, CompareEdgesAlgorithm, ModelInfoAlgorithm, ExportModelAlgorithm):
             self.addAlgorithm(algorithm())

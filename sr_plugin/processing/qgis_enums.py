@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from qgis.core import (
     Qgis,
+    QgsCoordinateReferenceSystem,
     QgsProcessing,
     QgsProcessingFeatureSource,
     QgsProcessingParameterDefinition,
@@ -34,3 +35,8 @@ if hasattr(Qgis, "ProcessingFeatureSourceFlag"):
     SKIP_VALIDITY_CHECKS = Qgis.ProcessingFeatureSourceFlag.SkipGeometryValidityChecks
 else:
     SKIP_VALIDITY_CHECKS = QgsProcessingFeatureSource.Flag.FlagSkipGeometryValidityChecks
+
+if hasattr(Qgis, "CrsWktVariant"):
+    GDAL_WKT = Qgis.CrsWktVariant.PreferredGdal
+else:
+    GDAL_WKT = QgsCoordinateReferenceSystem.WktVariant.WKT_PREFERRED_GDAL

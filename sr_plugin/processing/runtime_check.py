@@ -7,6 +7,7 @@ import time
 from typing import Optional, Tuple
 
 from sr_plugin.core.errors import RuntimeMissing
+from sr_plugin.processing import settings
 from sr_plugin.processing.translation import tr
 
 #: Seconds for which an answer is taken again: dialogs and models ask many times in a row.
@@ -42,7 +43,7 @@ def _look() -> Tuple[bool, str]:
     # Imported here: no part of loading the plugin.
     from sr_plugin.runtime.find_python import candidate_pythons
 
-    candidates = candidate_pythons()
+    candidates = candidate_pythons(settings.worker_python() or None)
     verdicts = [_usable(path) for path, _ in candidates]
     if any(verdict is not False for verdict in verdicts):
         return True, ""

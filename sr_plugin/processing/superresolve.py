@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime
 import math
 import os
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Iterator, Optional, Tuple
 
 from qgis.core import (
     QgsCoordinateReferenceSystem,
@@ -16,12 +18,20 @@ from qgis.core import (
 
 from sr_plugin.core.errors import EmptyExtent, ParameterError, SourceNotFound
 from sr_plugin.pipeline.request import SuperResolveRequest, SuperResolveResult
+from sr_plugin.processing import settings
 from sr_plugin.processing import superresolve_parameters as definitions
 from sr_plugin.processing.algorithm import Algorithm
 from sr_plugin.processing.feedback import ProcessingFeedback
-from sr_plugin.processing.layer_source import gdal_dataset_name, layer_of_dataset, why_not_readable
+from sr_plugin.processing.layer_source import (
+    CopiedProvider,
+    StandIn,
+    layer_of_dataset,
+    not_a_file,
+    stand_in_of,
+    why_not_readable,
+)
 from sr_plugin.processing.mask_source import mask_polygons
-from sr_plugin.processing.result_style import SourceLook, look_for_result, look_of
+from sr_plugin.processing.result_style import look_for_result, look_of
 from sr_plugin.processing.runtime_check import can_run_models
 from sr_plugin.processing.translation import tr
 
@@ -34,6 +44,7 @@ class SuperResolveAlgorithm(Algorithm):
     def __init__(self) -> None:
         super().__init__()
         self._dataset = ""
+        self._stand_in: Optional[StandIn] = None
         self._layer_name = ""
         self._look = ""
         self._crs = QgsCoordinateReferenceSystem()
@@ -105,20 +116,60 @@ class SuperResolveAlgorithm(Algorithm):
         layer = self._input_layer(parameters, context)
         if layer is None:
             raise SourceNotFound(tr("The input raster is missing or cannot be opened."))
-        self._dataset = gdal_dataset_name(layer)
+        self._stand_in = stand_in_of(layer)
+        self._dataset = "" if self._stand_in is not None else layer.source()
         self._layer_name = layer.name()
         self._crs = layer.crs()
-        if _is_in_project(layer, context):
+        pictures = isinstance(self._stand_in, CopiedProvider) and self._stand_in.rendered
+        if _is_in_project(layer, context) and not pictures:
             self._look = look_of(layer)
 
     def run_algorithm(
+        self, parameters: Dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> Dict[str, Any]:
+        """Run the pipeline, on a temporary dataset where the layer is no file."""
+        with self.readable(parameters, context, feedback):
+            return self._run_pipeline(parameters, context, feedback)
+
+    @contextlib.contextmanager
+    def readable(
+        self, parameters: Dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> Iterator[None]:
+        """While it lasts, GDAL can open the input: a layer that is no file has a temporary dataset in its place.
+
+        Raises:
+            SuperResolutionError: when that dataset cannot be made.
+        """
+        resolution = self._optional_number(parameters, "RESOLUTION", context)
+        if self._stand_in is None:
+            if resolution is not None:
+                feedback.pushWarning(tr("The raster is a file and is read as it is; the resolution is not used."))
+            yield
+            return
+        # Imported here: few layers need it.
+        from sr_plugin.processing.provider_copy import temporary_folder
+
+        with temporary_folder() as folder:
+            extent = self._sides(parameters, context)
+            self._dataset = self._stand_in.write(folder, extent, resolution, feedback)
+            try:
+                yield
+            finally:
+                self._dataset = ""
+
+    @property
+    def look(self) -> str:
+        """Style XML of the input, empty where it has none that fits a result; known after :meth:`prepare`."""
+        return self._look
+
+    def _run_pipeline(
         self, parameters: Dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> Dict[str, Any]:
         """Run the pipeline and hand its figures to Processing."""
         # Imported here: the pipeline is needed by a run only, and loading the plugin must stay fast.
         from sr_plugin.pipeline.superresolve import superresolve
 
-        request = self._request(parameters, context)
+        request = self.request(parameters, context)
         result = superresolve(request, ProcessingFeedback(feedback))
         self._prepare_loading(request, result, context)
         return {
@@ -130,7 +181,14 @@ class SuperResolveAlgorithm(Algorithm):
             "CONSISTENCY_RMSE": result.consistency_rmse,
         }
 
-    def _request(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> SuperResolveRequest:
+    def request(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> SuperResolveRequest:
+        """What the parameters ask for; call :meth:`prepare` before.
+
+        Raises:
+            SuperResolutionError: when extent or mask cannot be used, or the layer is no raster file.
+        """
+        if not self._dataset:
+            raise not_a_file(self._layer_name)
         margin = self._optional_number(parameters, "MARGIN", context)
         output_type = self.parameterAsEnumString(parameters, "OUTPUT_TYPE", context)
         return SuperResolveRequest(
@@ -154,11 +212,10 @@ class SuperResolveAlgorithm(Algorithm):
             cog=self.parameterAsBoolean(parameters, "COG", context),
             keep_partial=self.parameterAsBoolean(parameters, "KEEP_PARTIAL", context),
             create_options=self._create_options(parameters, context),
+            worker_python=settings.worker_python(),
         )
 
-    def _optional_number(
-        self, parameters: Dict[str, Any], name: str, context: QgsProcessingContext
-    ) -> Optional[float]:
+    def _optional_number(self, parameters: Dict[str, Any], name: str, context: QgsProcessingContext) -> Optional[float]:
         # Read as text first: as a number, an empty value could not be told from 0.
         if not self.parameterAsString(parameters, name, context).strip():
             return None
@@ -171,7 +228,14 @@ class SuperResolveAlgorithm(Algorithm):
     def _extent(
         self, parameters: Dict[str, Any], context: QgsProcessingContext
     ) -> Optional[Tuple[float, float, float, float]]:
-        """The extent in the CRS of the raster; None where none was given."""
+        """The extent in GDAL's coordinates of the raster; None where none was given."""
+        sides = self._sides(parameters, context)
+        return None if sides is None else self._in_raster_coordinates(sides)
+
+    def _sides(
+        self, parameters: Dict[str, Any], context: QgsProcessingContext
+    ) -> Optional[Tuple[float, float, float, float]]:
+        """The extent in the CRS of the layer; None where none was given."""
         if parameters.get("EXTENT") in (None, ""):
             return None
         area = self.parameterAsExtent(parameters, "EXTENT", context, self._crs)
@@ -182,7 +246,7 @@ class SuperResolveAlgorithm(Algorithm):
             )
         if area.isEmpty():
             raise EmptyExtent(tr("The extent is empty."))
-        return self._in_raster_coordinates(sides)
+        return sides
 
     def _in_raster_coordinates(self, sides: Tuple[float, float, float, float]) -> Tuple[float, float, float, float]:
         """QGIS counts rows of a raster without georeferencing downwards from 0 to -height, GDAL from 0 to height."""
@@ -248,19 +312,23 @@ class SuperResolveAlgorithm(Algorithm):
     def _prepare_loading(
         self, request: SuperResolveRequest, result: SuperResolveResult, context: QgsProcessingContext
     ) -> None:
-        """Name and look of the result where it will be loaded into a project."""
+        """Name, look and notes of the result where it will be loaded into a project."""
         if not context.willLoadLayerOnCompletion(result.output):
             return
+        # Imported here: only a desktop needs them, and only after a run.
+        from sr_plugin.processing.result_layer import ResultFinish
+        from sr_plugin.processing.result_notes import notes_of
+
         details = context.layerToLoadOnCompletionDetails(result.output)
         if self._layer_name and details.name == self.parameterDefinition("OUTPUT").description():
             # Several results with one and the same name could not be told apart in the layer tree.
             details.name = f"{self._layer_name} x{result.scale}"
-        look = look_for_result(self._look, _bands_one_for_one(result)) if self._look else None
-        if look is not None:
-            details.setPostProcessor(SourceLook(look))
+        look = look_for_result(self._look, bands_one_for_one(result), result.mask_band) if self._look else None
+        notes = notes_of(result, self._layer_name or os.path.basename(request.input), datetime.date.today())
+        details.setPostProcessor(ResultFinish(look, notes))
 
 
-def _bands_one_for_one(result: SuperResolveResult) -> Tuple[int, ...]:
+def bands_one_for_one(result: SuperResolveResult) -> Tuple[int, ...]:
     """Source band of each band of the result; empty where they are others, as in a translation."""
     return result.source_bands if len(result.source_bands) == result.bands else ()
 

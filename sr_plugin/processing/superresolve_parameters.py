@@ -20,10 +20,11 @@ from qgis.core import (
     QgsProcessingParameterString,
 )
 
+from sr_plugin.processing import settings
 from sr_plugin.processing.qgis_enums import ADVANCED, DOUBLE, INTEGER, POLYGONS
 from sr_plugin.processing.translation import tr
 
-DEFAULT_MODEL = "s2-rgbn-x2"
+DEFAULT_MODEL = settings.MODEL.default
 SAME_TYPE = "same"
 PRECISIONS = ("auto", "float32", "reduced")
 OTHER_BANDS = ("drop", "enlarge")
@@ -43,9 +44,9 @@ def _choice(name: str, text: str, default: str, choices: Sequence[str]) -> QgsPr
     return parameter
 
 
-def _enumeration(name: str, text: str, choices: Sequence[str]) -> QgsProcessingParameterEnum:
-    """One of a fixed list of words; the word itself is the value, the first one the default."""
-    return QgsProcessingParameterEnum(name, text, list(choices), False, choices[0], False, True)
+def _enumeration(name: str, text: str, choices: Sequence[str], default: str = "") -> QgsProcessingParameterEnum:
+    """One of a fixed list of words; the word itself is the value, the first one the default unless told otherwise."""
+    return QgsProcessingParameterEnum(name, text, list(choices), False, default or choices[0], False, True)
 
 
 def _with_help(parameter: QgsProcessingParameterDefinition, text: str) -> QgsProcessingParameterDefinition:
@@ -68,7 +69,7 @@ def _number(name: str, text: str, kind: object, default: Optional[float], minimu
 
 def input_parameters() -> List[QgsProcessingParameterDefinition]:
     """What is super-resolved, and with which model."""
-    model = QgsProcessingParameterString("MODEL", tr("Model"), DEFAULT_MODEL)
+    model = QgsProcessingParameterString("MODEL", tr("Model"), settings.MODEL.value())
     model.setMetadata({"widget_wrapper": {"class": _MODEL_WIDGET}})
     return [
         _with_help(
@@ -104,11 +105,11 @@ def run_parameters() -> List[QgsProcessingParameterDefinition]:
     """How it is computed."""
     return [
         _with_help(
-            _choice("DEVICE", tr("Device"), "auto", _DEVICES),
+            _choice("DEVICE", tr("Device"), settings.DEVICE.value(), _DEVICES),
             tr("What computes: auto (the fastest one at hand), cpu, cuda, cuda:1 for the second GPU, or mps (Apple)."),
         ),
         _with_help(
-            _enumeration("PRECISION", tr("Precision"), PRECISIONS),
+            _enumeration("PRECISION", tr("Precision"), PRECISIONS, settings.PRECISION.value()),
             tr(
                 "float32 is exact, and what auto takes. reduced computes in 16 bits on devices that gain from it: "
                 "faster, but values may differ by a few digital numbers."
@@ -119,7 +120,9 @@ def run_parameters() -> List[QgsProcessingParameterDefinition]:
             tr("Pixel type of the result. Values are never rescaled; they are rounded and limited, never wrapped."),
         ),
         _with_help(
-            QgsProcessingParameterBoolean("CONSISTENCY", tr("Keep the result consistent with the input"), False),
+            QgsProcessingParameterBoolean(
+                "CONSISTENCY", tr("Keep the result consistent with the input"), settings.CONSISTENCY.value()
+            ),
             tr("Corrects the result so that, brought back to the resolution of the input, it equals the input."),
         ),
     ]
@@ -166,7 +169,22 @@ def advanced_parameters() -> List[QgsProcessingParameterDefinition]:
             tr("Value that marks pixels without data in the result."),
         ),
         _advanced(
-            QgsProcessingParameterBoolean("KEEP_PARTIAL", tr("Keep the finished part after a cancel"), False),
+            _number(
+                "RESOLUTION",
+                tr("Resolution of layers without files (map units per pixel; not set: native)"),
+                DOUBLE,
+                None,
+                0,
+            ),
+            tr(
+                "Map services, virtual and database rasters are first read into a temporary file, with pixels of this "
+                "size. Map services need an extent too. Raster files are always read as they are."
+            ),
+        ),
+        _advanced(
+            QgsProcessingParameterBoolean(
+                "KEEP_PARTIAL", tr("Keep the finished part after a cancel"), settings.KEEP_PARTIAL.value()
+            ),
             tr("The same run then goes on from there. Without this a cancelled run leaves no file behind."),
         ),
         _advanced(

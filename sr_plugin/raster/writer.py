@@ -46,6 +46,7 @@ class OutputBand:
     unit: str = ""
     metadata: Tuple[Tuple[str, str], ...] = ()
     palette: Tuple[Tuple[int, int, int, int], ...] = ()
+    categories: Tuple[str, ...] = ()
 
     @classmethod
     def like(cls, info: BandInfo) -> OutputBand:
@@ -158,6 +159,8 @@ class RasterWriter:
                 for value, colour in enumerate(described.palette):
                     table.SetColorEntry(value, colour)
                 band.SetColorTable(table)
+            if described.categories:
+                band.SetCategoryNames(list(described.categories))
             if described.description:
                 band.SetDescription(described.description)
             if described.scale is not None:

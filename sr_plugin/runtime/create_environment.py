@@ -1,33 +1,37 @@
-"""Makes the worker's Python environment: a virtual environment with the pinned packages of one of two sizes."""
+"""Makes the worker's Python environment: a virtual environment with the pinned packages of one of three sizes."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
+import sys
 import time
 from dataclasses import dataclass
-from typing import Callable, List, Optional, Sequence
+from typing import Callable, Dict, List, Optional, Sequence
 
 from sr_plugin.core.errors import EnvironmentFailed, ParameterError, RuntimeMissing
+from sr_plugin.runtime.environment_attempt import Attempt, note
 from sr_plugin.runtime.environment_folder import (
-    COMPLETE,
+    SIZES,
     UNFINISHED,
     environment_folder,
-    is_ours,
     python_of,
     read_record,
+    size_of,
 )
-from sr_plugin.runtime.find_python import candidate_pythons, chosen_python
+from sr_plugin.runtime.find_python import chosen_python, every_python
 from sr_plugin.runtime.probe import MINIMUM_PYTHON, PythonProbe, probe_python
 from sr_plugin.runtime.run_logged import run_logged
 
-#: ``light`` runs ONNX models, ``full`` adds torch for checkpoints and training.
-SIZES = ("light", "full")
-#: Container that the size must be able to run when it is done.
-_PROOF = {"light": "onnx", "full": "checkpoint"}
-#: PyTorch's own index of builds without CUDA.
+#: Container that the size must be able to run when it is done: ``light`` runs ONNX models, ``full`` adds torch for
+#: checkpoints and training, ``cuda`` brings torch in its build for NVIDIA's GPUs.
+_PROOF = {"light": "onnx", "full": "checkpoint", "cuda": "checkpoint"}
+#: PyTorch's own indexes, without and with CUDA.
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+TORCH_CUDA_INDEX = "https://download.pytorch.org/whl/cu130"
+#: List of packages, constraint that chooses the build of torch, and index that has this build.
+_LISTS = {"light": "light.txt", "full": "full.txt", "cuda": "full.txt"}
+_BUILDS = {"full": ("cpu.txt", TORCH_CPU_INDEX), "cuda": ("cuda.txt", TORCH_CUDA_INDEX)}
 #: Python that uv is asked for when none is found.
 _UV_PYTHON = "3.12"
 _REQUIREMENTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "requirements")
@@ -41,7 +45,7 @@ class _Job:
     size: str
     folder: str
     wheels: Optional[str]
-    proxy: Optional[str]
+    environment: Dict[str, str]
     requirements: str
     log: Callable[[str], None]
     is_cancelled: Optional[Callable[[], bool]]
@@ -52,7 +56,7 @@ class _Job:
         Raises:
             EnvironmentFailed: when it fails, with the line that tells why.
         """
-        code, lines = run_logged(command, self.log, self.is_cancelled)
+        code, lines = run_logged(command, self.log, self.is_cancelled, self.environment)
         if code:
             raise _failure(f"The environment in '{self.folder}' could not be made", lines, bool(self.wheels))
         return lines
@@ -63,8 +67,6 @@ class _Job:
         command += ["--progress-bar", "off"]
         if self.wheels:
             command += ["--no-index", "--find-links", self.wheels]
-        if self.proxy:
-            command += ["--proxy", self.proxy]
         return self.run(command + list(arguments))
 
 
@@ -100,7 +102,8 @@ def _base_python(chosen: Optional[str]) -> PythonProbe:
             )
         return probe
     fallback = None
-    for path, origin in candidate_pythons():
+    # Beside one that the user chose for the models the others serve here, too: it may be the one that is broken.
+    for path, origin in every_python():
         probe = probe_python(path)
         # An environment made from the plugin's own would lose its base when that one is made anew.
         if probe.is_new_enough and origin != "own":
@@ -118,36 +121,11 @@ def _base_python(chosen: Optional[str]) -> PythonProbe:
     )
 
 
-def _clear(folder: str) -> None:
-    """Remove what an earlier try left; a folder that this plugin did not make is left alone."""
-    if not os.path.lexists(folder) or (os.path.isdir(folder) and not os.listdir(folder)):
-        return
-    if not is_ours(folder):
-        raise EnvironmentFailed(
-            f"'{folder}' is there already and was not made by this plugin.", "Choose an empty or new folder."
-        )
-    try:
-        shutil.rmtree(folder)
-    except OSError as error:
-        raise EnvironmentFailed(
-            f"The old environment in '{folder}' cannot be removed ({error.strerror or error}).",
-            "End the runs that use it and start again.",
-        ) from error
-
-
-def _note(folder: str, name: str, record: dict) -> None:
-    partial = os.path.join(folder, f"{name}.partial")
-    with open(partial, "w", encoding="utf-8") as file:
-        json.dump(record, file, indent=1, sort_keys=True)
-    os.replace(partial, os.path.join(folder, name))
-
-
 def _start(job: _Job, base: PythonProbe) -> None:
     """An empty virtual environment with pip, marked as unfinished."""
-    _clear(job.folder)
     try:
         os.makedirs(job.folder, exist_ok=True)
-        _note(job.folder, UNFINISHED, {"size": job.size, "python": base.version})
+        note(job.folder, UNFINISHED, {"size": job.size, "python": base.version})
     except OSError as error:
         raise EnvironmentFailed(
             f"The folder '{job.folder}' cannot be written ({error.strerror or error}).", "Choose another folder."
@@ -160,51 +138,88 @@ def _start(job: _Job, base: PythonProbe) -> None:
 
 
 def _install(job: _Job) -> None:
-    """Install the packages, torch only in a build without CUDA."""
-    lists = ["-r", os.path.join(job.requirements, f"{job.size}.txt")]
-    if job.size != "full" or job.wheels:
+    """Install the packages; torch in the build that the size asks for."""
+    lists = ["-r", os.path.join(job.requirements, _LISTS[job.size])]
+    # A folder of wheels holds the build that its owner wants.
+    if job.size not in _BUILDS or job.wheels:
         job.pip(*lists)
         return
-    lists += ["-c", os.path.join(job.requirements, "cpu.txt")]
+    constraint, index = _BUILDS[job.size]
+    lists += ["-c", os.path.join(job.requirements, constraint)]
     try:
-        # Wherever pip looks already, a company's index for example, may have the build without CUDA.
+        # Wherever pip looks already, a company's index for example, may have this build.
         job.pip(*lists)
     except EnvironmentFailed:
-        job.log(f"Taking PyTorch from its own index of builds without CUDA, {TORCH_CPU_INDEX}")
-        job.pip(*lists, "--extra-index-url", TORCH_CPU_INDEX)
+        job.log(f"Taking PyTorch from its own index of builds, {index}")
+        job.pip(*lists, "--extra-index-url", index)
 
 
-def _finish(job: _Job) -> PythonProbe:
-    """Prove that the environment works, then mark it as whole."""
+def _proven(job: _Job) -> PythonProbe:
+    """Ask the environment whether it works."""
     probe = probe_python(python_of(job.folder), refresh=True)
     if not probe.usable_for(_PROOF[job.size]):
         raise EnvironmentFailed(
             f"The new environment does not work: its Python {probe.reason_against(_PROOF[job.size])}.",
             "Look at the messages of the installation above.",
         )
-    record = {"size": job.size, "python": probe.version, "packages": dict(probe.packages), "made": time.time()}
-    _note(job.folder, COMPLETE, record)
-    unfinished = os.path.join(job.folder, UNFINISHED)
-    if os.path.exists(unfinished):
-        os.remove(unfinished)
+    if job.size == "cuda" and not any(device["id"].startswith("cuda") for device in probe.devices):
+        job.log("PyTorch sees no NVIDIA GPU: check that one is there and that its driver is new enough.")
     return probe
 
 
-def _prepare(job: _Job, base: PythonProbe) -> None:
-    """A virtual environment to install into: the light one that is there, else a new one."""
-    if read_record(job.folder) is None or not probe_python(python_of(job.folder)).usable_for(_PROOF["light"]):
-        job.log(f"Making a virtual environment with Python {base.version} in '{job.folder}'")
-        _start(job, base)
-        return
-    # From here to the end the environment is not whole, and a crash must leave it marked so.
-    _note(job.folder, UNFINISHED, {"size": job.size, "python": base.version})
-    os.remove(os.path.join(job.folder, COMPLETE))
+def _works(folder: str, container: str) -> bool:
+    return probe_python(python_of(folder), refresh=True).usable_for(container)
 
 
 def _already_there(job: _Job) -> bool:
     """Whether the folder holds a whole environment of this size or a larger one."""
     record = read_record(job.folder)
-    return record is not None and SIZES.index(job.size) <= SIZES.index(record.get("size", "light"))
+    return record is not None and SIZES.index(job.size) <= SIZES.index(size_of(record))
+
+
+def _make(job: _Job, base: PythonProbe, anew: bool) -> PythonProbe:
+    """Make the environment, or enlarge a smaller one that works; as before when it does not come to its end."""
+    record = read_record(job.folder)
+    proof = _PROOF[size_of(record or {})]
+    enlarge = not anew and record is not None and not _already_there(job) and _works(job.folder, proof)
+    if job.size == "cuda" and record is not None and size_of(record) == "full":
+        # pip takes the build of torch that is there for the one that is wanted.
+        enlarge = False
+    with Attempt(job.folder, enlarge, lambda: _works(job.folder, proof)) as attempt:
+        if not enlarge:
+            job.log(f"Making a virtual environment with Python {base.version} in '{job.folder}'")
+            _start(job, base)
+        job.log(f"Installing the packages of the {job.size} environment")
+        _install(job)
+        probe = _proven(job)
+        attempt.succeed(
+            {"size": job.size, "python": probe.version, "packages": dict(probe.packages), "made": time.time()}
+        )
+    return probe
+
+
+def _check(size: str, wheels: Optional[str]) -> None:
+    if size not in SIZES:
+        raise ParameterError(f"There is no size '{size}' of the environment.", f"Use one of {', '.join(SIZES)}.")
+    if size == "cuda" and sys.platform == "darwin":
+        raise ParameterError("There is no CUDA for macOS.", "Use full: PyTorch computes on Apple's own GPUs.")
+    if wheels is None:
+        return
+    if not os.path.isdir(wheels):
+        raise EnvironmentFailed(f"The folder of wheels '{wheels}' does not exist.", "Check the path.")
+    if not any(name.endswith((".whl", ".tar.gz", ".zip")) for name in os.listdir(wheels)):
+        raise EnvironmentFailed(
+            f"The folder of wheels '{wheels}' holds no wheels.",
+            "Put every wheel that the size needs, for this Python and system, into it.",
+        )
+
+
+def _proxy_variables(proxy: Optional[str], no_proxy: Sequence[str]) -> Dict[str, str]:
+    """The proxy as variables: other users can read the arguments of a command, but not these."""
+    if not proxy:
+        return {}
+    values = {"http_proxy": proxy, "https_proxy": proxy, "no_proxy": ",".join(no_proxy)}
+    return {**values, **{name.upper(): value for name, value in values.items()}}
 
 
 def create_environment(
@@ -216,44 +231,48 @@ def create_environment(
     log: Callable[[str], None] = lambda line: None,
     is_cancelled: Optional[Callable[[], bool]] = None,
     requirements: str = _REQUIREMENTS,
+    no_proxy: Sequence[str] = (),
+    anew: bool = False,
 ) -> PythonProbe:
     """Make, enlarge or repair an environment for the worker.
 
-    A whole environment of this size is kept; a light one is enlarged when ``full`` is asked for; one that is not whole
-    is made anew. Nothing with CUDA is installed.
+    A whole environment of this size is kept; a smaller one is enlarged; one that is not whole is made anew. Only the
+    size ``cuda`` brings CUDA.
 
     Args:
-        size: ``light`` or ``full``.
+        size: ``light``, ``full`` or ``cuda``.
         target: folder of the environment, by default one in the user's data folder for the version of Python.
         wheels: folder with all wheels, to install without a network.
-        proxy: address of a proxy.
+        proxy: address of a proxy, which may hold user name and password.
         python: Python to make it from, by default the first suitable one that is found.
         log: called with every line of progress.
         is_cancelled: asked several times a second.
-        requirements: folder with ``light.txt``, ``full.txt`` and ``cpu.txt``.
+        requirements: folder with ``light.txt``, ``full.txt``, ``cpu.txt`` and ``cuda.txt``.
+        no_proxy: hosts that are reached without the proxy.
+        anew: replace the environment that is there, to repair it.
 
     Returns:
         What the environment's Python has.
 
     Raises:
-        EnvironmentFailed: with the line that tells why; what is left behind is marked as not whole.
+        EnvironmentFailed: with the line that tells why; everything is then as it was before.
         RuntimeMissing: when there is no Python to make it from.
-        Cancelled: when the user cancelled.
-        ParameterError: when the size is unknown.
+        Cancelled: when the user cancelled; everything is then as it was before.
+        ParameterError: when the size is unknown, or not for this system.
     """
-    if size not in SIZES:
-        raise ParameterError(f"There is no size '{size}' of the environment.", f"Use one of {', '.join(SIZES)}.")
-    if wheels is not None and not os.path.isdir(wheels):
-        raise EnvironmentFailed(f"The folder of wheels '{wheels}' does not exist.", "Check the path.")
+    _check(size, wheels)
     base = _base_python(python)
     folder = os.path.abspath(os.path.expanduser(target)) if target else environment_folder(base.version_info)
-    job = _Job(size, folder, wheels and os.path.abspath(wheels), proxy, requirements, log, is_cancelled)
-    if _already_there(job):
+    variables = _proxy_variables(proxy, no_proxy)
+    job = _Job(size, folder, wheels and os.path.abspath(wheels), variables, requirements, log, is_cancelled)
+    if not anew and _already_there(job):
         probe = probe_python(python_of(folder), refresh=True)
         if probe.usable_for(_PROOF[size]):
             log(f"The environment in '{folder}' is there already.")
             return probe
-    _prepare(job, base)
-    log(f"Installing the packages of the {size} environment")
-    _install(job)
-    return _finish(job)
+    try:
+        return _make(job, base, anew)
+    except OSError as error:
+        raise EnvironmentFailed(
+            f"The environment in '{folder}' cannot be written ({error.strerror or error}).", "Choose another folder."
+        ) from error

@@ -8,7 +8,8 @@ import sys
 from typing import Any
 
 from sr_plugin.core.errors import Cancelled, ParameterError
-from sr_plugin.runtime.create_environment import SIZES, create_environment
+from sr_plugin.runtime.create_environment import create_environment
+from sr_plugin.runtime.environment_folder import SIZES
 from sr_plugin.runtime.environment_report import environment_report, report_text
 from sr_plugin.runtime.probe import PythonProbe
 
@@ -20,7 +21,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         help="show or create the Python environment that runs the models",
         description="Show or create the Python environment that runs the models. Without --create it shows what "
         "there is. 'light' runs ONNX models and the comparison of edges; 'full' adds PyTorch, in its build for CPUs, "
-        "for checkpoints and training.",
+        "for checkpoints and training; 'cuda' brings PyTorch in its build for NVIDIA's GPUs.",
     )
     parser.add_argument("--create", choices=SIZES, help="make, enlarge or repair the environment")
     parser.add_argument("--report", action="store_true", help="show every Python that was looked at")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from sr_plugin.core.locations import user_data_folder
 
@@ -13,6 +13,10 @@ from sr_plugin.core.locations import user_data_folder
 COMPLETE = "complete.json"
 #: Written first: a folder with it may be deleted and made anew.
 UNFINISHED = "unfinished.json"
+#: Ending of the folder of an environment that was set aside while a new one is made in its place.
+BEFORE = ".before"
+#: Sizes from small to large; each holds what the smaller ones do.
+SIZES = ("light", "full", "cuda")
 
 
 def environments_folder() -> str:
@@ -47,6 +51,19 @@ def is_ours(folder: str) -> bool:
     return any(os.path.isfile(os.path.join(folder, name)) for name in (COMPLETE, UNFINISHED))
 
 
+def broken_environments() -> List[str]:
+    """Folders of environments that this plugin began and that are not whole, as after a crash."""
+    parent = environments_folder()
+    folders = [os.path.join(parent, name) for name in sorted(os.listdir(parent))] if os.path.isdir(parent) else []
+    return [folder for folder in folders if is_ours(folder) and read_record(folder) is None]
+
+
+def size_of(record: Mapping[str, Any]) -> str:
+    """Size that a record tells; the smallest one where it tells none that is known."""
+    size = str(record.get("size", ""))
+    return size if size in SIZES else SIZES[0]
+
+
 def own_environments() -> List[str]:
     """Folders of the plugin's own whole environments, the larger ones first, then the newest Python."""
     parent = environments_folder()
@@ -55,8 +72,8 @@ def own_environments() -> List[str]:
     for name in names:
         folder = os.path.join(parent, name)
         record = read_record(folder)
-        if record is None:
+        if record is None or name.endswith(BEFORE):
             continue
         version = tuple(int(part) for part in str(record.get("python", "0")).split(".") if part.isdigit())
-        found.append((record.get("size") == "full", version, folder))
+        found.append((SIZES.index(size_of(record)) > 0, version, folder))
     return [folder for _, _, folder in sorted(found, reverse=True)]

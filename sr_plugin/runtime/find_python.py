@@ -76,6 +76,21 @@ def _usable_names(paths: Iterator[str]) -> Iterator[str]:
             yield path
 
 
+def every_python(preferred: Optional[str] = None) -> List[Tuple[str, str]]:
+    """All Pythons that there are, used or not: the chosen one, the plugin's own, then those that a search finds.
+
+    Args:
+        preferred: Python or environment that the user chose.
+
+    Returns:
+        Paths, each with where it comes from: ``chosen``, ``own`` or ``search``.
+    """
+    chosen = chosen_python(preferred)
+    found = [(chosen, "chosen")] if chosen else []
+    known = {_identity(path) for path, _ in found}
+    return found + [(path, origin) for path, origin in _unchosen() if _identity(path) not in known]
+
+
 def candidate_pythons(preferred: Optional[str] = None) -> List[Tuple[str, str]]:
     """Pythons to try, in order, each with where it comes from: ``chosen``, ``own`` or ``search``.
 
@@ -84,6 +99,10 @@ def candidate_pythons(preferred: Optional[str] = None) -> List[Tuple[str, str]]:
     chosen = chosen_python(preferred)
     if chosen:
         return [(chosen, "chosen")]
+    return _unchosen()
+
+
+def _unchosen() -> List[Tuple[str, str]]:
     own = [python_of(folder) for folder in own_environments()]
     known = {_identity(path) for path in own}
     searched = [path for path in _usable_names(_searched_pythons()) if _identity(path) not in known]

@@ -14,8 +14,17 @@ from sr_plugin.runtime.probe_cache import recall, remember
 
 #: Oldest Python that the worker runs on.
 MINIMUM_PYTHON = (3, 10)
-#: Package that a kind of model file needs besides numpy.
-PACKAGE_FOR = {"builtin": "numpy", "onnx": "onnxruntime", "safetensors": "torch", "checkpoint": "torch"}
+#: Package that a kind of model file, or a comparison of edges without or with a figure, needs besides numpy.
+PACKAGE_FOR = {
+    "builtin": "numpy",
+    "onnx": "onnxruntime",
+    "safetensors": "torch",
+    "checkpoint": "torch",
+    "edges": "scikit-image",
+    "figure": "matplotlib",
+}
+#: Kinds that need what another kind needs, too.
+_ALSO = {"figure": "edges"}
 #: Seconds; the first import of torch from a cold disk takes long.
 PROBE_TIMEOUT = 90.0
 _PYTHON_NAME = re.compile(r"^(pypy|python)w?[0-9.]*(\.exe|\.bat)?$", re.IGNORECASE)
@@ -58,6 +67,8 @@ class PythonProbe:
             container: ``builtin``, ``onnx``, ``safetensors`` or ``checkpoint``.
         """
         needed = ["numpy"]
+        if container in _ALSO:
+            needed.append(PACKAGE_FOR[_ALSO[container]])
         if PACKAGE_FOR[container] not in needed:
             needed.append(PACKAGE_FOR[container])
         return [name for name in needed if name not in self.packages]

@@ -13,7 +13,9 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, Deque, Dict, Mapping, Optional, Sequence
 
 from sr_plugin.core.card import ModelCard, card_to_wire
+from sr_plugin.core.edges import EdgeSettings
 from sr_plugin.core.errors import Cancelled, ProtocolError, SuperResolutionError, WorkerDied, error_from_code
+from sr_plugin.core.grid import Window
 from sr_plugin.core.locations import package_parent
 from sr_plugin.core.protocol import VERSION, Frame, NamedArray, read_frame, write_frame
 from sr_plugin.core.session import LoadedModel, ModelSession, RunSettings, TileResult, TileTask
@@ -68,6 +70,11 @@ class WorkerSession(ModelSession):
     def pid(self) -> int:
         """Process identifier of the worker."""
         return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """See :class:`ModelSession`."""
+        return not self._killed and self._broken is None and self._process.poll() is None
 
     @property
     def log(self) -> str:
@@ -186,8 +193,24 @@ class WorkerSession(ModelSession):
 
     def submit(self, arrays: Sequence[NamedArray], task: TileTask) -> Future[TileResult]:
         """See :class:`ModelSession`."""
+        return self._tile({"type": "infer", "task": task.to_wire()}, arrays)
+
+    def edges(
+        self, arrays: Sequence[NamedArray], settings: EdgeSettings, crop: Window, outputs: Sequence[str]
+    ) -> Future[TileResult]:
+        """See :class:`ModelSession`."""
+        part = [crop.col, crop.row, crop.width, crop.height]
+        header = {"type": "edges", "settings": settings.to_wire(), "crop": part, "outputs": list(outputs)}
+        return self._tile(header, arrays)
+
+    def figure(self, arrays: Sequence[NamedArray], description: Mapping[str, Any]) -> bytes:
+        """See :class:`ModelSession`."""
+        return self._send({"type": "figure", "description": dict(description)}, arrays).result().array("png").tobytes()
+
+    def _tile(self, header: Mapping[str, Any], arrays: Sequence[NamedArray]) -> Future[TileResult]:
+        """Send a request that is answered by arrays and statistics."""
         outer: Future[TileResult] = Future()
-        inner = self._send({"type": "infer", "task": task.to_wire()}, arrays)
+        inner = self._send(header, arrays)
 
         def pass_on(done: Future[Frame]) -> None:
             error = done.exception()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from sr_plugin.core.card import ModelCard
+from sr_plugin.core.edges import EdgeSettings
+from sr_plugin.core.grid import Window
 from sr_plugin.core.protocol import NamedArray
 from sr_plugin.core.session import LoadedModel, ModelSession, RunSettings, TileResult, TileTask
 from sr_plugin.worker import inspection
+from sr_plugin.worker.edges import compare_edges
 from sr_plugin.worker.engine import Engine
+from sr_plugin.worker.figure import draw_figure
 
 
 class LocalSession(ModelSession):
@@ -39,6 +43,16 @@ class LocalSession(ModelSession):
     def export(self, card: ModelCard, path: str) -> dict[str, Any]:
         """See :class:`ModelSession`."""
         return self._pool.submit(inspection.export, card, path).result()
+
+    def edges(
+        self, arrays: Sequence[NamedArray], settings: EdgeSettings, crop: Window, outputs: Sequence[str]
+    ) -> Future[TileResult]:
+        """See :class:`ModelSession`."""
+        return self._pool.submit(compare_edges, arrays, settings, crop, outputs)
+
+    def figure(self, arrays: Sequence[NamedArray], description: Mapping[str, Any]) -> bytes:
+        """See :class:`ModelSession`."""
+        return self._pool.submit(draw_figure, arrays, description).result()
 
     def close(self) -> None:
         """See :class:`ModelSession`."""

@@ -15,12 +15,16 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from sr_plugin.core.card import ModelCard, card_from_wire
+from sr_plugin.core.edges import EdgeSettings
 from sr_plugin.core.errors import ModelFailed, OutOfMemory, ProtocolError, SuperResolutionError
-from sr_plugin.core.protocol import VERSION, Frame, read_frame, write_frame
+from sr_plugin.core.grid import Window
+from sr_plugin.core.protocol import VERSION, Frame, NamedArray, read_frame, write_frame
 from sr_plugin.core.session import RunSettings, TileTask
 from sr_plugin.worker import inspection
 from sr_plugin.worker.backends.base import is_out_of_memory
+from sr_plugin.worker.edges import compare_edges
 from sr_plugin.worker.engine import Engine
+from sr_plugin.worker.figure import draw_figure
 
 #: Requests read ahead and answers not yet sent; bounds the memory that waiting tiles take.
 _AHEAD = 2
@@ -101,6 +105,13 @@ class Server:
                 task = TileTask.from_wire(frame.header["task"])
                 result = self._engine.run(frame.arrays, task)
                 return Frame({"type": "result", "id": number, "statistics": dict(result.statistics)}, result.arrays)
+            if kind == "edges":
+                settings, crop = EdgeSettings.from_wire(frame.header["settings"]), Window(*frame.header["crop"])
+                result = compare_edges(frame.arrays, settings, crop, frame.header["outputs"])
+                return Frame({"type": "result", "id": number, "statistics": dict(result.statistics)}, result.arrays)
+            if kind == "figure":
+                picture = np.frombuffer(draw_figure(frame.arrays, frame.header["description"]), np.uint8)
+                return Frame({"type": "figure", "id": number}, (NamedArray("png", picture),))
             if kind in ("describe", "probe", "export"):
                 card = card_from_wire(frame.header["card"])
                 return Frame({"type": kind, "id": number, "answer": _inspect(kind, card, frame.header.get("path"))})

@@ -32,9 +32,13 @@ def test_the_legend_says_that_new_edges_may_be_invented():
     assert "New edges are not in the input." in html
 
 
+def test_the_legend_explains_gaps_where_there_are_any():
+    assert "no data" not in page() and page(gaps=True).count("no data") == 1
+
+
 def test_strangers_cannot_write_into_the_page():
-    html = page(facts=[("Input", "<script>x</script>")], panels=[[Panel("input", '"><b>')]])
-    assert "<script>" not in html and "<b>" not in html
+    html = page(facts=[("Input", "<script>x</script>")], panels=[[Panel("input", '"><i>')]])
+    assert "<script>" not in html and "<i>" not in html
 
 
 def test_the_table_has_a_column_for_the_truth_only_where_there_is_one():

@@ -40,6 +40,28 @@ def test_time_comes_from_earlier_runs_of_the_same_model(prepared):
     assert part.estimate.seconds == pytest.approx(7.0 / 4, rel=0.1)
 
 
+def test_the_time_to_start_does_not_grow_with_the_raster(prepared):
+    first = prepared()
+    remember_speed(first.plan, 7.0, start_seconds=3.0)
+    part = prepared(extent=(500000, 4099250, 500850, 4100000))
+    assert part.estimate.seconds == pytest.approx(3.0 + 4.0 / 4, rel=0.1)
+
+
+def test_a_small_run_does_not_spoil_the_speed_of_a_large_one(prepared):
+    large, small = prepared(), prepared(extent=(500000, 4099900, 500100, 4100000))
+    remember_speed(small.plan, 5.0)
+    remember_speed(large.plan, 7.0)
+    remember_speed(small.plan, 5.0)
+    assert estimate_run(large.plan, large.output).seconds == pytest.approx(7.0)
+
+
+def test_a_small_run_does_not_tell_the_time_of_a_large_one(prepared):
+    large, small = prepared(), prepared(extent=(500000, 4099900, 500100, 4100000))
+    remember_speed(small.plan, 5.0)
+    assert estimate_run(small.plan, small.output).seconds == pytest.approx(5.0)
+    assert estimate_run(large.plan, large.output).seconds is None
+
+
 def test_margins_count(prepared):
     lean, rich = prepared(tile=32, margin=2), prepared(tile=32, margin=30)
     counted = sum(t.read.width * t.read.height for t in rich.plan.tiles)
@@ -50,8 +72,9 @@ def test_margins_count(prepared):
 def test_a_broken_memory_of_earlier_runs_is_no_harm(prepared, tmp_path):
     run = prepared()
     remember_speed(run.plan, 7.0)
-    (tmp_path / "cache" / "speeds.json").write_text("[1, 2")
-    assert estimate_run(run.plan, run.output).seconds is None
+    for broken in ("[1, 2", "[]", '{"a": 3}', '{"a": [1]}'):
+        (tmp_path / "cache" / "speeds.json").write_text(broken)
+        assert estimate_run(run.plan, run.output).seconds is None
     remember_speed(run.plan, 3.0)
     assert estimate_run(run.plan, run.output).seconds == pytest.approx(3.0)
 

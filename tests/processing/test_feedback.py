@@ -53,3 +53,24 @@ def test_messages_warnings_and_cancel_pass_through(feedback, qgis_app):
     assert (feedback.infos, feedback.warnings, bridge.cancelled()) == (["a"], ["b"], False)
     feedback.cancel()
     assert bridge.cancelled()
+
+
+def test_who_wants_to_hear_of_tiles_does(qgis_app, monkeypatch):
+    import math
+
+    from sr_plugin.processing import feedback as module
+
+    clock = [100.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
+    heard = []
+    listener = module.TileFeedback(False)
+    listener.tiles_done.connect(lambda *values: heard.append(values))
+    bridge = module.ProcessingFeedback(listener)
+    bridge.progress(1, 3, None)
+    bridge.progress(2, 3, 5.0)
+    bridge.progress(3, 3, 0.0)
+    assert [values[:2] for values in heard] == [(1, 3), (3, 3)], "the second one came at the same moment"
+    assert math.isnan(heard[0][2]) and heard[1][2] == 0.0
+    clock[0] += 1.0
+    bridge.progress(2, 3, 5.0)
+    assert heard[-1] == (2, 3, 5.0)

@@ -16,6 +16,12 @@ pytestmark = pytest.mark.qgis
 # The wrapper script of Debian 12 passes on an option that the program does not know.
 PROGRAM = shutil.which("qgis_process.bin") or shutil.which("qgis_process")
 MODEL_OUTPUT = "superresolve:OUTPUT"
+#: Results of the model that compares edges, with the endings of their files.
+COMPARING_OUTPUTS = {
+    MODEL_OUTPUT: "fine.tif",
+    "compareedges:CLASSES": "classes.tif",
+    "compareedges:OUTPUT_HTML": "report.html",
+}
 
 
 @pytest.fixture(scope="module")
@@ -106,17 +112,50 @@ def test_example_model_in_batch(installed, project_dir, tmp_path):
         assert (result.RasterXSize, result.RasterYSize, result.RasterCount) == (96, 80, 4)
 
 
-def test_example_model_is_what_its_script_makes(provider, project_dir, tmp_path):
+@pytest.mark.slow
+def test_comparing_model_in_batch(installed, project_dir, tmp_path):
+    """Clip, super-resolve, compare: three rasters, one after the other."""
+    from osgeo import gdal
+
+    pytest.importorskip("skimage")
+    if not (project_dir / "models" / "s2-rgbn-x4.json").is_file():
+        pytest.skip("the shipped models are not built")
+    sample = next((project_dir / "resources" / "sample").glob("*.tif"))
+    model = project_dir / "resources" / "examples" / "superresolve_compare_edges.model3"
+    for number in range(3):
+        part = str(tmp_path / f"part{number}.tif")
+        gdal.Translate(part, str(sample), srcWin=[40 * number, 20 * number, 60, 50])
+        left, step, _, top, _, _ = gdal.Open(part).GetGeoTransform()
+        extent = f"{left + 10 * step},{left + 50 * step},{top - 42 * step},{top - 10 * step}"
+        outputs = {name: str(tmp_path / f"{number}{end}") for name, end in COMPARING_OUTPUTS.items()}
+        arguments = [f"--{name}={path}" for name, path in {"INPUT": part, "EXTENT": extent, **outputs}.items()]
+        done = qgis_process(installed, "run", str(model), *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        fine, classes, report = outputs.values()
+        size = (160, 128)
+        assert (gdal.Open(fine).RasterXSize, gdal.Open(fine).RasterYSize) == size
+        opened = gdal.Open(classes)
+        assert (opened.RasterXSize, opened.RasterYSize) == size
+        assert opened.GetRasterBand(1).GetColorTable().GetColorEntry(2)[:3] == (213, 94, 0)
+        found = np.unique(opened.ReadAsArray())
+        assert {1, 2} <= set(found) <= {0, 1, 2, 3}
+        with open(report, encoding="utf-8") as file:
+            assert "not in the input" in file.read()
+
+
+@pytest.mark.parametrize("name", ["superresolve_sentinel2.model3", "superresolve_compare_edges.model3"])
+def test_example_models_are_what_their_script_makes(provider, project_dir, tmp_path, name):
     from qgis.core import QgsProcessingModelAlgorithm
 
-    from tools.make_example_model import example_model
+    from tools.make_example_model import EXAMPLES
 
     fresh = str(tmp_path / "fresh.model3")
-    assert example_model().toFile(fresh)
+    assert EXAMPLES[name]().toFile(fresh)
     shipped, made = QgsProcessingModelAlgorithm(), QgsProcessingModelAlgorithm()
-    assert shipped.fromFile(str(project_dir / "resources" / "examples" / "superresolve_sentinel2.model3"))
+    assert shipped.fromFile(str(project_dir / "resources" / "examples" / name))
     assert made.fromFile(fresh)
     assert shipped.toVariant() == made.toVariant()
-    # What the model calls its result differs between versions of QGIS; the tests above count on this name.
-    assert [p.name() for p in shipped.destinationParameterDefinitions()] == [MODEL_OUTPUT]
+    # What the model calls its result differs between versions of QGIS; the tests above count on these names.
+    outputs = [MODEL_OUTPUT] if name == "superresolve_sentinel2.model3" else list(COMPARING_OUTPUTS)
+    assert sorted(p.name() for p in shipped.destinationParameterDefinitions()) == sorted(outputs)
     assert shipped.validate() == (True, [])

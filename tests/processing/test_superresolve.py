@@ -218,17 +218,6 @@ def test_no_runtime_is_told_in_words(run, scene, monkeypatch, tmp_path):
     runtime_check.forget()
 
 
-def test_layers_of_other_providers_are_refused(run, project):
-    from qgis.core import QgsProcessingException, QgsRasterLayer
-
-    layer = QgsRasterLayer("type=xyz&url=file:///nowhere/{z}/{x}/{y}.png&zmax=1&zmin=0", "tiles", "wms")
-    if not layer.isValid():
-        pytest.skip("this QGIS has no WMS provider")
-    project.addMapLayer(layer)
-    with pytest.raises(QgsProcessingException, match="wms.*GeoTIFF"):
-        run(layer)
-
-
 def test_datasets_inside_archives(run, scene, read_pixels, tmp_path):
     import zipfile
 

@@ -10,9 +10,18 @@ import pytest
 
 from sr_plugin.core.errors import Cancelled, EnvironmentFailed, ParameterError, RuntimeMissing
 from sr_plugin.runtime import create_environment as module
-from sr_plugin.runtime import environment_command
-from sr_plugin.runtime.create_environment import TORCH_CPU_INDEX, create_environment
-from sr_plugin.runtime.environment_folder import COMPLETE, UNFINISHED, environment_folder, python_of, read_record
+from sr_plugin.runtime import environment_command, find_python
+from sr_plugin.runtime.create_environment import TORCH_CPU_INDEX, TORCH_CUDA_INDEX, create_environment
+from sr_plugin.runtime.environment_attempt import Attempt, remove_environment
+from sr_plugin.runtime.environment_folder import (
+    BEFORE,
+    COMPLETE,
+    UNFINISHED,
+    broken_environments,
+    environment_folder,
+    python_of,
+    read_record,
+)
 from sr_plugin.runtime.environment_report import environment_report, report_text
 from sr_plugin.runtime.find_python import find_worker_python
 from sr_plugin.runtime.probe import PythonProbe
@@ -50,6 +59,7 @@ def lists(tmp_path_factory):
     (folder / "light.txt").write_text("numpy==9.9\nonnxruntime==9.9\n")
     (folder / "full.txt").write_text("-r light.txt\ntorch==9.9\n")
     (folder / "cpu.txt").write_text("torch==9.9+cpu\n")
+    (folder / "cuda.txt").write_text("torch===9.9\n")
     return str(folder)
 
 
@@ -73,8 +83,10 @@ def test_an_environment_from_its_making_to_its_repair(offline, wheels, lists, tm
     """One environment goes through a whole life: making one takes seconds, so the steps share it."""
     lines = []
 
-    def create(size, wheels=wheels):
-        return create_environment(size, wheels=wheels, python=sys.executable, log=lines.append, requirements=lists)
+    def create(size, wheels=wheels, anew=False):
+        return create_environment(
+            size, wheels=wheels, python=sys.executable, log=lines.append, requirements=lists, anew=anew
+        )
 
     probe = create("light")
     folder = environment_folder(sys.version_info)
@@ -91,14 +103,26 @@ def test_an_environment_from_its_making_to_its_repair(offline, wheels, lists, tm
 
     empty = tmp_path / "empty"
     empty.mkdir()
+    write_wheel(empty, "other", "")
     with pytest.raises(EnvironmentFailed, match="No matching distribution found for torch") as raised:
         create("full", str(empty))
     assert "wheel" in raised.value.hint
-    assert read_record(folder) is None, "a half-made environment passes for a whole one"
+    assert read_record(folder)["size"] == "light", "a failure took a working environment away"
+    assert not os.path.exists(os.path.join(folder, UNFINISHED))
+    assert find_worker_python("onnx").path == probe.path
 
     assert create("full").usable_for("checkpoint")
     assert read_record(folder)["size"] == "full"
     assert create("light").usable_for("checkpoint"), "the smaller size replaced the larger one"
+
+    stray = os.path.join(folder, "stray")
+    open(stray, "w").close()
+    with pytest.raises(EnvironmentFailed):
+        create("full", str(empty), anew=True)
+    assert read_record(folder)["size"] == "full" and os.path.exists(stray), "a failed repair took what was there"
+    assert create("full", anew=True).usable_for("checkpoint")
+    assert not os.path.exists(stray), "the repair kept what was there"
+    assert os.listdir(os.path.dirname(folder)) == [os.path.basename(folder)]
 
 
 def test_the_lists_ship_with_the_package(project_dir):
@@ -107,7 +131,9 @@ def test_the_lists_ship_with_the_package(project_dir):
     assert "onnxruntime==" in light and "torch" not in light
     assert "-r light.txt" in full and "torch==" in full
     pinned = [line for line in full.splitlines() if line.startswith("torch==")][0]
-    assert f"{pinned}+cpu" in (folder / "cpu.txt").read_text(), "the constraint is for another torch than the list"
+    version = pinned.split("==")[1].split()[0]
+    for name in ("cpu.txt", "cuda.txt"):
+        assert f"={version}" in (folder / name).read_text(), f"{name} is for another torch than the list"
 
 
 @pytest.fixture
@@ -121,13 +147,15 @@ def commands(monkeypatch):
             self.failing = text
 
     seen = Commands()
+    seen.environments = []
 
-    def fake(command, log, is_cancelled=None):
+    def fake(command, log, is_cancelled=None, environment=None):
         seen.append(list(command))
+        seen.environments.append(environment)
         if "venv" in command:
             os.makedirs(os.path.dirname(python_of(command[-1])), exist_ok=True)
             open(python_of(command[-1]), "w").close()
-        failed = seen.failing in command and TORCH_CPU_INDEX not in command
+        failed = seen.failing in command and not {TORCH_CPU_INDEX, TORCH_CUDA_INDEX} & set(command)
         return (1, ["ERROR: No matching distribution found for torch"]) if failed else (0, [])
 
     packages = {"numpy": "2", "onnxruntime": "1", "torch": "2"}
@@ -163,13 +191,99 @@ def test_the_light_size_never_asks_for_torch(commands, tmp_path):
     assert not any("torch" in argument or "cpu.txt" in argument for argument in install)
 
 
-def test_wheels_and_proxy_reach_pip(commands, tmp_path):
-    create_environment(
-        "full", str(tmp_path / "e"), wheels=str(tmp_path), proxy="http://proxy:3128", python=sys.executable
-    )
+def test_wheels_reach_pip(commands, wheels, tmp_path):
+    create_environment("full", str(tmp_path / "e"), wheels=wheels, python=sys.executable)
     (install,) = _installs(commands)
-    assert install[install.index("--find-links") + 1] == str(tmp_path) and "--no-index" in install
-    assert install[install.index("--proxy") + 1] == "http://proxy:3128"
+    assert install[install.index("--find-links") + 1] == wheels and "--no-index" in install
+    assert "-c" not in install, "the build in the folder of wheels is the one that is wanted"
+
+
+def test_the_proxy_goes_through_the_environment_only(commands, tmp_path):
+    lines = []
+    proxy = "http://me:secret@proxy:3128"
+    create_environment(
+        "light", str(tmp_path / "e"), proxy=proxy, no_proxy=["a.b", "c"], python=sys.executable, log=lines.append
+    )
+    assert not any("proxy:3128" in argument for command in commands for argument in command)
+    assert not any("secret" in line for line in lines)
+    assert len(commands.environments) == 2
+    for variables in commands.environments:
+        assert variables["HTTPS_PROXY"] == variables["http_proxy"] == proxy
+        assert variables["NO_PROXY"] == "a.b,c"
+
+
+def test_cuda_asks_for_its_own_build(commands, tmp_path, monkeypatch):
+    monkeypatch.setattr(module.sys, "platform", "linux")
+    commands.fail("install")
+    lines = []
+    create_environment("cuda", str(tmp_path / "e"), python=sys.executable, log=lines.append)
+    first, second = _installs(commands)
+    assert first[first.index("-c") + 1].endswith("cuda.txt") and first[first.index("-r") + 1].endswith("full.txt")
+    assert second == [*first, "--extra-index-url", TORCH_CUDA_INDEX]
+    assert read_record(str(tmp_path / "e"))["size"] == "cuda"
+    assert any("no NVIDIA GPU" in line for line in lines)
+
+
+def test_there_is_no_cuda_on_a_mac(monkeypatch, tmp_path):
+    monkeypatch.setattr(module.sys, "platform", "darwin")
+    with pytest.raises(ParameterError, match="no CUDA for macOS"):
+        create_environment("cuda", str(tmp_path / "e"))
+
+
+def test_a_folder_without_wheels_is_told(tmp_path):
+    with pytest.raises(EnvironmentFailed, match="holds no wheels"):
+        create_environment("light", str(tmp_path / "e"), wheels=str(tmp_path), python=sys.executable)
+    assert not (tmp_path / "e").exists()
+
+
+@pytest.mark.parametrize("step", ["venv", "install"])
+@pytest.mark.parametrize("problem", [Cancelled("no"), EnvironmentFailed("no")])
+def test_what_does_not_come_to_its_end_leaves_nothing(commands, monkeypatch, tmp_path, step, problem):
+    original = module.run_logged
+
+    def stop(command, *rest):
+        code = original(command, *rest)
+        if step in command:
+            raise problem
+        return code
+
+    monkeypatch.setattr(module, "run_logged", stop)
+    with pytest.raises(type(problem)):
+        create_environment("light", str(tmp_path / "e"), python=sys.executable)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_crash_set_aside_comes_back(commands, tmp_path):
+    folder, aside = tmp_path / "e", tmp_path / f"e{BEFORE}"
+    create_environment("light", str(folder), python=sys.executable)
+    folder.rename(aside)
+    folder.mkdir()
+    (folder / UNFINISHED).write_text("{}")
+    (aside / "mark").write_text("")
+    before = len(commands)
+    with Attempt(str(folder), True, lambda: True):
+        assert (folder / "mark").exists() and not aside.exists()
+        assert read_record(str(folder)) is None, "a crash now would leave it marked as whole"
+    assert read_record(str(folder))["size"] == "light" and len(commands) == before
+
+
+def test_removing_takes_own_folders_only(commands, tmp_path):
+    create_environment("light", str(tmp_path / "e"), python=sys.executable)
+    remove_environment(str(tmp_path / "e"))
+    assert not (tmp_path / "e").exists()
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(EnvironmentFailed, match="not made by this plugin"):
+        remove_environment(str(tmp_path))
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_half_made_environments_are_listed(tmp_path):
+    folder = environment_folder((3, 11))
+    assert broken_environments() == []
+    os.makedirs(folder)
+    with open(os.path.join(folder, UNFINISHED), "w") as file:
+        file.write("{}")
+    assert broken_environments() == [folder]
 
 
 def test_uv_makes_the_environment_where_the_python_cannot(commands, monkeypatch, tmp_path):
@@ -232,10 +346,21 @@ def test_too_old_a_python_is_told(monkeypatch):
 
 
 def test_no_python_at_all_is_told(monkeypatch):
-    monkeypatch.setattr(module, "candidate_pythons", lambda: [])
+    monkeypatch.setattr(module, "every_python", lambda: [])
     monkeypatch.setattr(module.shutil, "which", lambda name: None)
     with pytest.raises(RuntimeMissing, match="3.10 or newer"):
         create_environment("light")
+
+
+def test_a_broken_choice_does_not_keep_an_environment_from_being_made(commands, monkeypatch, tmp_path):
+    good = PythonProbe("/x/python3", "3.11.0", {"numpy": "2", "onnxruntime": "1"}, makes_environments=True)
+    probes = {"/gone/python3": PythonProbe("/gone/python3", problem="does not exist"), "/x/python3": good}
+    monkeypatch.setenv("SR_PLUGIN_WORKER_PYTHON", "/gone/python3")
+    monkeypatch.setattr(find_python, "_searched_pythons", lambda: iter(["/x/python3"]))
+    monkeypatch.setattr(find_python, "_usable_names", list)
+    monkeypatch.setattr(module, "probe_python", lambda path, **_: probes.get(path, good))
+    create_environment("light", str(tmp_path / "e"))
+    assert commands[0][0] == "/x/python3"
 
 
 def test_wrong_arguments_are_told(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from sr_plugin.core.errors import ParameterError, RuntimeMissing
 from sr_plugin.runtime import find_python
 from sr_plugin.runtime.environment_folder import COMPLETE, environment_folder, own_environments, python_of
-from sr_plugin.runtime.find_python import candidate_pythons, chosen_python, find_worker_python
+from sr_plugin.runtime.find_python import candidate_pythons, chosen_python, every_python, find_worker_python
 from sr_plugin.runtime.probe import PythonProbe
 
 
@@ -166,3 +166,12 @@ def test_windows_looks_beside_qgis(monkeypatch, tmp_path):
     monkeypatch.setattr(find_python.sys, "executable", str(root / "bin" / "qgis-bin.exe"))
     monkeypatch.setattr(find_python.sys, "prefix", str(python.parent))
     assert candidate_pythons()[0] == (str(python), "search")
+
+
+def test_every_python_is_listed_though_only_the_chosen_one_serves(pythons):
+    chosen = pythons("chosen", "numpy")
+    inside = own(pythons, "light", "numpy")
+    searched = pythons("search", "numpy")
+    assert every_python(chosen) == [(chosen, "chosen"), (inside, "own"), (searched, "search")]
+    assert every_python(searched) == [(searched, "chosen"), (inside, "own")]
+    assert candidate_pythons(chosen) == [(chosen, "chosen")]

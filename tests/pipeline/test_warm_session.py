@@ -1,0 +1,200 @@
+"""One worker for several runs: kept, shared, replaced when it died, ended when nobody wants it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from concurrent.futures import Future
+
+import numpy as np
+import pytest
+
+from sr_plugin.core.builtin import builtin_card
+from sr_plugin.core.errors import Cancelled, WorkerDied
+from sr_plugin.core.grid import Window
+from sr_plugin.core.protocol import NamedArray
+from sr_plugin.core.radiometry import BandScaling, compose
+from sr_plugin.core.session import LoadedModel, ModelSession, RunSettings, TileTask
+from sr_plugin.pipeline.request import SuperResolveRequest
+from sr_plugin.pipeline.superresolve import superresolve, worker_factory
+from sr_plugin.pipeline.warm_session import WarmSessions
+from tests.pipeline.conftest import Recorder
+
+pytestmark = pytest.mark.gdal
+
+CARD = builtin_card("nearest:2")
+TASK = TileTask((0, 0, 0, 0), Window(0, 0, 4, 4))
+TILE = [NamedArray("image", np.zeros((1, 4, 4), np.uint16))]
+
+
+def settings(output_type="uint16"):
+    return RunSettings(compose([BandScaling()], CARD.value_range, 1), output_type)
+
+
+class Scripted(ModelSession):
+    """A session whose tiles are answered when the test says so."""
+
+    def __init__(self):
+        self.loads, self.tiles, self.ended, self.dead = 0, [], "", False
+
+    @property
+    def alive(self):
+        return not self.ended and not self.dead
+
+    def load(self, card, settings):
+        if self.dead:
+            raise WorkerDied("gone")
+        self.loads += 1
+        return LoadedModel("scripted", "cpu", "CPU", "float32")
+
+    def submit(self, arrays, task):
+        future = Future()
+        self.tiles.append(future)
+        return future
+
+    def close(self):
+        self.ended = self.ended or "closed"
+
+    def kill(self):
+        self.ended = "killed"
+
+
+@pytest.fixture
+def opened():
+    """Every session that was started, in order."""
+    return []
+
+
+@pytest.fixture
+def warm(opened):
+    def start(_card):
+        opened.append(Scripted())
+        return opened[-1]
+
+    sessions = WarmSessions(start, idle_seconds=60, patience=0.2)
+    yield sessions
+    sessions.close()
+
+
+def test_the_next_run_finds_worker_and_model_ready(warm, opened):
+    for _ in range(3):
+        with warm(CARD) as session:
+            session.load(CARD, settings())
+    assert [s.loads for s in opened] == [1]
+
+
+def test_other_settings_or_another_model_are_loaded(warm, opened):
+    for card, kind in ((CARD, "uint16"), (CARD, "uint8"), (builtin_card("nearest:3"), "uint8")):
+        with warm(card) as session:
+            session.load(card, settings(kind))
+    assert [s.loads for s in opened] == [3]
+
+
+def test_a_worker_that_died_while_idle_is_replaced(warm, opened):
+    with warm(CARD) as session:
+        session.load(CARD, settings())
+    opened[0].dead = True
+    with warm(CARD) as session:
+        session.load(CARD, settings())
+    assert [s.loads for s in opened] == [1, 1]
+    assert opened[0].ended == "killed"
+
+
+def test_a_worker_that_dies_in_a_run_is_replaced_for_the_next(warm, opened):
+    with pytest.raises(WorkerDied):
+        with warm(CARD) as session:
+            session.load(CARD, settings())
+            tile = session.submit(TILE, TASK)
+            opened[0].dead = True
+            opened[0].tiles[0].set_exception(WorkerDied("gone"))
+            tile.result(1)
+    with warm(CARD) as session:
+        session.load(CARD, settings())
+    assert len(opened) == 2
+
+
+def test_a_cancelled_run_leaves_one_tile_at_most_to_finish(warm, opened):
+    session = warm(CARD)
+    session.load(CARD, settings())
+    tiles = [session.submit(TILE, TASK) for _ in range(5)]
+    session.kill()
+    assert len(opened[0].tiles) == 1
+    assert all(isinstance(tile.exception(1), Cancelled) for tile in tiles[1:])
+    threading.Timer(0.05, opened[0].tiles[0].set_result, ["late"]).start()
+    with warm(CARD) as again:
+        again.load(CARD, settings())
+    assert [s.loads for s in opened] == [1]
+
+
+def test_a_worker_that_never_ends_its_tile_is_killed_for_the_next_run(warm, opened):
+    session = warm(CARD)
+    session.load(CARD, settings())
+    session.submit(TILE, TASK)
+    session.kill()
+    with warm(CARD) as again:
+        again.load(CARD, settings())
+    assert [s.ended for s in opened] == ["killed", ""]
+
+
+def test_tiles_go_to_the_worker_one_after_the_other_in_order(warm, opened):
+    with warm(CARD) as session:
+        futures = [session.submit(TILE, TASK) for _ in range(3)]
+        for number, future in enumerate(futures):
+            assert len(opened[0].tiles) == number + 1
+            opened[0].tiles[number].set_result(number)
+            assert future.result(1) == number
+
+
+def test_a_second_run_at_the_same_time_gets_a_worker_of_its_own(warm, opened):
+    with warm(CARD) as first, warm(CARD) as second:
+        first.load(CARD, settings())
+        second.load(CARD, settings())
+    assert [s.loads for s in opened] == [1, 1]
+    assert opened[1].ended == "closed" and opened[0].alive
+
+
+def test_an_idle_worker_ends(opened):
+    def start(_card):
+        opened.append(Scripted())
+        return opened[-1]
+
+    warm = WarmSessions(start, idle_seconds=0.1)
+    with warm(CARD):
+        pass
+    assert warm.worker is opened[0]
+    deadline = time.monotonic() + 5
+    while opened[0].alive and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert opened[0].ended == "closed" and warm.worker is None
+
+
+def test_closing_ends_the_worker_and_the_run_that_has_it(warm, opened):
+    session = warm(CARD)
+    warm.close()
+    assert opened[0].ended == "killed" and not session.alive
+    session.close()
+    with warm(CARD):
+        assert len(opened) == 2
+
+
+def test_a_real_worker_survives_a_cancel_and_is_replaced_after_a_kill(tmp_path, make_raster, worker_python):
+    source = make_raster(np.arange(3 * 64 * 64, dtype=np.uint16).reshape(3, 64, 64))
+    warm = WarmSessions(worker_factory(worker_python))
+    try:
+        superresolve(SuperResolveRequest(source, str(tmp_path / "a.tif"), "bicubic:2"), None, warm)
+        first = warm.worker.pid
+        with pytest.raises(Cancelled):
+            request = SuperResolveRequest(source, str(tmp_path / "b.tif"), "bicubic:2", tile=16)
+            superresolve(request, Recorder(cancel_after=1), warm)
+        assert not (tmp_path / "b.tif").exists()
+        superresolve(SuperResolveRequest(source, str(tmp_path / "c.tif"), "bicubic:2"), None, warm)
+        assert warm.worker.pid == first
+        os.kill(first, signal.SIGKILL)
+        time.sleep(0.2)
+        superresolve(SuperResolveRequest(source, str(tmp_path / "d.tif"), "bicubic:2"), None, warm)
+        assert warm.worker.pid != first
+        assert (tmp_path / "d.tif").exists()
+    finally:
+        warm.close()
