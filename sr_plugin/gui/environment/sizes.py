@@ -1,0 +1,51 @@
+"""The sizes of the plugin's environment as people choose them."""
+
+from __future__ import annotations
+
+import sys
+from typing import List, NamedTuple
+
+from sr_plugin.processing.translation import tr
+
+
+class SizeChoice(NamedTuple):
+    """A size.
+
+    Attributes:
+        name: ``light``, ``full`` or ``cuda``.
+        title: what is installed.
+        hint: what it is for and what it takes.
+    """
+
+    name: str
+    title: str
+    hint: str
+
+
+def size_choices() -> List[SizeChoice]:
+    """The sizes that there are for this system, from small to large."""
+    choices = [
+        SizeChoice(
+            "light",
+            tr("ONNX Runtime only"),
+            tr(
+                "Runs the shipped models, other ONNX files and the comparison of edges. {} to download, {} on disk."
+            ).format(tr("About 120 MB"), tr("500 MB")),
+        ),
+        SizeChoice(
+            "full",
+            tr("With PyTorch for the CPU"),
+            tr("Runs checkpoints too, and exports them. {} to download, {} on disk.").format(
+                tr("About 330 MB"), tr("1.4 GB")
+            ),
+        ),
+    ]
+    if sys.platform != "darwin":
+        choices.append(
+            SizeChoice(
+                "cuda",
+                tr("With PyTorch for NVIDIA GPUs (CUDA)"),
+                tr("Runs checkpoints on the GPU. {} to download, {} on disk.").format(tr("About 3 GB"), tr("7 GB")),
+            )
+        )
+    return choices

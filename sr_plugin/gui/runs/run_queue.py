@@ -1,0 +1,213 @@
+"""Runs the Processing algorithm in the background, one run after the other."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Dict, List, Optional
+
+from qgis.core import (
+    QgsApplication,
+    QgsMapLayer,
+    QgsProcessingAlgorithm,
+    QgsProcessingAlgRunnerTask,
+    QgsProcessingContext,
+    QgsProcessingOutputLayerDefinition,
+    QgsProject,
+    QgsTask,
+)
+from qgis.PyQt.QtCore import QEventLoop, QObject, pyqtSignal
+from qgis.PyQt.QtWidgets import QApplication
+
+from sr_plugin.core.errors import SuperResolutionError
+from sr_plugin.gui.runs.result_layers import load_results
+from sr_plugin.gui.runs.run import Run, RunFeedback, RunState
+from sr_plugin.processing.history import remember_run
+from sr_plugin.processing.translation import tr
+
+ALGORITHM = "superres:superresolve"
+
+
+class _Task:
+    """All that must stay alive while a run goes on: QGIS keeps references only."""
+
+    def __init__(self, run: Run, algorithm: QgsProcessingAlgorithm, parameters: Dict[str, Any]) -> None:
+        from processing.tools.dataobjects import createContext
+
+        self.run = run
+        self.algorithm = algorithm
+        self.parameters = parameters
+        self.feedback = RunFeedback()
+        self.context: QgsProcessingContext = createContext(self.feedback)
+        self.task: Optional[QgsTask] = None
+
+    def problem(self) -> str:
+        """Why the run cannot start; empty where it can."""
+        possible, reason = self.algorithm.canExecute()
+        if not possible:
+            return reason
+        fits, reason = self.algorithm.checkParameterValues(self.parameters, self.context)
+        return "" if fits else reason
+
+
+class RunQueue(QObject):
+    """Holds the runs of this session of QGIS; one runs, the others wait.
+
+    Args:
+        parent: Qt parent.
+
+    Attributes:
+        added: emitted with a new :class:`Run`.
+        started: emitted with a run that is not waiting any more.
+        removed: emitted with a run that was taken off the list.
+        ended: emitted with a run that is over, its result being in the project.
+        runs: all of them, oldest first.
+    """
+
+    added = pyqtSignal(object)
+    started = pyqtSignal(object)
+    removed = pyqtSignal(object)
+    ended = pyqtSignal(object)
+
+    def __init__(self, parent: Optional[QObject] = None) -> None:
+        super().__init__(parent)
+        self.runs: List[Run] = []
+        self._current: Optional[_Task] = None
+        self._closed = False
+
+    def add(self, parameters: Dict[str, Any], purpose: str = "") -> Run:
+        """Queue a run.
+
+        Args:
+            parameters: of ``superres:superresolve``.
+            purpose: see :class:`Run`.
+        """
+        parameters, source = _with_layer_id(parameters)
+        name = source.name() if source is not None else str(parameters.get("INPUT", ""))
+        title = tr("{layer}, {model}").format(layer=name, model=parameters.get("MODEL", ""))
+        run = Run(parameters, title, source.id() if source is not None else "", purpose)
+        self.runs.append(run)
+        self.added.emit(run)
+        self._start_next()
+        return run
+
+    def cancel(self, run: Run) -> None:
+        """Cancel a run, or take it out of the queue."""
+        if run.state == RunState.QUEUED:
+            run.end(RunState.CANCELLED)
+            self.ended.emit(run)
+        elif self._current is not None and self._current.run is run and self._current.task is not None:
+            self._current.task.cancel()
+
+    def remove(self, run: Run) -> None:
+        """Take a run that is over off the list."""
+        if run.ended and run in self.runs:
+            self.runs.remove(run)
+            self.removed.emit(run)
+
+    def remove_ended(self) -> None:
+        """Take all runs that are over off the list."""
+        for run in [run for run in self.runs if run.ended]:
+            self.remove(run)
+
+    @property
+    def running(self) -> Optional[Run]:
+        """The run that goes on now."""
+        return self._current.run if self._current is not None else None
+
+    def shut_down(self, wait_seconds: float = 10.0) -> None:
+        """Cancel everything and wait until the running one has ended and cleaned up behind itself."""
+        self._closed = True
+        for run in self.runs:
+            if not run.ended:
+                self.cancel(run)
+        deadline = time.monotonic() + wait_seconds
+        while self._current is not None and time.monotonic() < deadline:
+            # The end of a task is told by an event.
+            QApplication.processEvents(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents, 50)
+            time.sleep(0.01)
+
+    def _start_next(self) -> None:
+        if self._closed or self._current is not None:
+            return
+        run = next((run for run in self.runs if run.state == RunState.QUEUED), None)
+        if run is not None:
+            self._start(run)
+
+    def _start(self, run: Run) -> None:
+        run.begin()
+        self.started.emit(run)
+        algorithm = QgsApplication.processingRegistry().createAlgorithmById(ALGORITHM)
+        if algorithm is None:
+            self._finish(run, RunState.FAILED, tr("The Processing provider of the plugin is not loaded."))
+            return
+        current = _Task(run, algorithm, _to_load(run.parameters))
+        run.listen(current.feedback)
+        problem = current.problem()
+        if problem:
+            self._finish(run, RunState.FAILED, problem)
+            return
+        remember_run(algorithm, run.parameters, current.context)
+        current.feedback.pushVersionInfo(algorithm.provider())
+        current.feedback.pushDebugInfo(algorithm.asPythonCommand(run.parameters, current.context))
+        current.task = QgsProcessingAlgRunnerTask(algorithm, current.parameters, current.context, current.feedback)
+        current.task.executed.connect(self._executed)
+        self._current = current
+        QgsApplication.taskManager().addTask(current.task)
+
+    def _executed(self, successful: bool, outputs: Dict[str, Any]) -> None:
+        current = self._current
+        if current is None:
+            return
+        run = current.run
+        if successful:
+            self._load(current, outputs)
+        elif current.feedback.isCanceled():
+            self._leave(RunState.CANCELLED)
+        else:
+            self._leave(RunState.FAILED, _last_error(run))
+
+    def _load(self, current: _Task, outputs: Dict[str, Any]) -> None:
+        run = current.run
+        run.outputs = dict(outputs)
+        try:
+            layers = load_results(current.context, run.source_id, current.feedback)
+        except SuperResolutionError as error:
+            self._leave(RunState.FAILED, str(error))
+            return
+        run.layer_id = layers[0].id() if layers else ""
+        self._leave(RunState.DONE)
+
+    def _leave(self, state: RunState, cause: str = "") -> None:
+        current, self._current = self._current, None
+        if current is not None:
+            self._finish(current.run, state, cause)
+
+    def _finish(self, run: Run, state: RunState, cause: str = "") -> None:
+        run.end(state, cause)
+        self.ended.emit(run)
+        self._start_next()
+
+
+def _with_layer_id(parameters: Dict[str, Any]) -> Any:
+    """The parameters with the input layer by its id, which outlives the layer, and that layer (None for a file)."""
+    value = parameters.get("INPUT")
+    layer = value if isinstance(value, QgsMapLayer) else QgsProject.instance().mapLayer(str(value))
+    if layer is None:
+        return dict(parameters), None
+    return {**parameters, "INPUT": layer.id()}, layer
+
+
+def _to_load(parameters: Dict[str, Any]) -> Dict[str, Any]:
+    """The parameters with an output that is loaded into the project."""
+    output = parameters.get("OUTPUT") or "TEMPORARY_OUTPUT"
+    if not isinstance(output, QgsProcessingOutputLayerDefinition):
+        output = QgsProcessingOutputLayerDefinition(str(output), QgsProject.instance())
+    elif output.destinationProject is None:
+        output = QgsProcessingOutputLayerDefinition(output)
+        output.destinationProject = QgsProject.instance()
+    return {**parameters, "OUTPUT": output}
+
+
+def _last_error(run: Run) -> str:
+    errors = [text for kind, text in run.lines if kind == "error"]
+    return errors[-1] if errors else tr("The run failed without saying why.")

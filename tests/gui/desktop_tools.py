@@ -1,0 +1,65 @@
+"""Helpers of the tests that drive the desktop: waiting, clocks, a project with a scene."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import time
+
+import numpy as np
+
+
+def wait_until(done, seconds=30.0):
+    """Let Qt work until something is done; fails the test when it never is."""
+    from qgis.PyQt.QtWidgets import QApplication
+
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline, "it was never done"
+        QApplication.processEvents()
+        time.sleep(0.005)
+    QApplication.processEvents()
+
+
+def work_off(seconds=0.0):
+    """Let Qt do what is waiting, deletions included."""
+    from qgis.PyQt.QtCore import QCoreApplication, QEvent
+    from qgis.PyQt.QtWidgets import QApplication
+
+    deadline = time.monotonic() + seconds
+    while True:
+        QApplication.processEvents()
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(0.01)
+    gc.collect()
+
+
+@contextlib.contextmanager
+def ticking(interval=20):
+    """A timer in the GUI thread; gives a list that ends up with the gaps between its ticks in seconds."""
+    from qgis.PyQt.QtCore import QTimer
+
+    gaps, last = [], [time.perf_counter()]
+
+    def tick():
+        now = time.perf_counter()
+        gaps.append(now - last[0])
+        last[0] = now
+
+    timer = QTimer()
+    timer.setInterval(interval)
+    timer.timeout.connect(tick)
+    timer.start()
+    try:
+        yield gaps
+    finally:
+        timer.stop()
+
+
+def scene_pixels(rows=60, columns=80, bands=4):
+    """A uint16 scene with different values in every band."""
+    rng = np.random.default_rng(7)
+    base = rng.integers(200, 3000, (1, rows, columns))
+    return (base + 500 * np.arange(bands).reshape(-1, 1, 1)).astype(np.uint16)
