@@ -73,8 +73,8 @@ class Journal:
                     if not line.endswith("\n"):
                         break
                     values = json.loads(line)
-                    entries[int(values["tile"])] = TileEntry(str(values["checksum"]), dict(values["statistics"]))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+                    entries[int(values["tile"])] = _entry(values)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             # A journal that cannot be understood only means that its tiles are computed again.
             return entries
         return entries
@@ -119,6 +119,10 @@ class Journal:
         self.close()
         if os.path.exists(self.path):
             os.remove(self.path)
+
+
+def _entry(values: Mapping[str, Any]) -> TileEntry:
+    return TileEntry(str(values["checksum"]), {str(k): float(v) for k, v in values["statistics"].items()})
 
 
 def _line(index: int, entry: TileEntry) -> str:

@@ -49,7 +49,7 @@ def recall(interpreter: str, folder: Optional[str] = None) -> Optional[Dict[str,
         fresh = entry["format"] == _FORMAT and 0 <= time.time() - entry["time"] < _MAX_AGE
         unchanged = all(_stamp(path) == stamp for path, stamp in stamps.items())
         return dict(entry["answer"]) if fresh and unchanged else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         # A damaged entry is no entry.
         return None
 
