@@ -15,7 +15,7 @@ from sr_plugin.core.protocol import NamedArray
 from sr_plugin.core.radiometry import Radiometry
 
 #: Values of the device setting besides ``cuda:N``.
-DEVICES = ("auto", "cpu", "cuda", "mps")
+DEVICES = ("auto", "cpu", "cuda", "mps", "xpu", "dml")
 PRECISIONS = ("auto", "float32", "reduced")
 
 

@@ -13,7 +13,7 @@ import platform
 import tempfile
 import time
 from dataclasses import replace
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Dict, List, Tuple
 
 import numpy as np
 import torch
@@ -130,7 +130,10 @@ class Forced(WorkerSession):
         return super().load(card, replace(settings, backend=self._runtime), samples)
 
 
-def measure(name: str, args: argparse.Namespace, folder: str, source: str, rates: Dict[str, float]) -> List[Dict[str, Any]]:
+Row = Dict[str, Any]
+
+
+def measure(name: str, args: argparse.Namespace, folder: str, source: str, rates: Dict[str, float]) -> List[Row]:
     """The rows of one network."""
     card = network_card(name, folder)
     plan = prepare_run(
