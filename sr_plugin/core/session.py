@@ -15,7 +15,7 @@ from sr_plugin.core.protocol import NamedArray
 from sr_plugin.core.radiometry import Radiometry
 
 #: Values of the device setting besides ``cuda:N``.
-DEVICES = ("auto", "cpu", "cuda", "mps")
+DEVICES = ("auto", "cpu", "cuda", "mps", "xpu", "dml")
 PRECISIONS = ("auto", "float32", "reduced")
 
 
@@ -32,6 +32,8 @@ class RunSettings:
         luminance: a one-band network works on the luminance of three bands; colour is enlarged by interpolation.
         consistency: make the result, brought back to the input's resolution, equal to the input.
         threads: CPU threads, 0 for as many as there are cores.
+        backend: ``auto``, or the runtime that has to be used: ``openvino``, ``onnxruntime`` or ``torch``.
+        pixels: input pixels that the whole job computes, 0 where unknown; tells whether measuring pays.
     """
 
     radiometry: Radiometry
@@ -42,6 +44,8 @@ class RunSettings:
     luminance: bool = False
     consistency: bool = False
     threads: int = 0
+    backend: str = "auto"
+    pixels: int = field(default=0, compare=False)
 
     def to_wire(self) -> Dict[str, Any]:
         """JSON-serialisable form."""
@@ -63,6 +67,7 @@ class LoadedModel:
         device_name: what people call it.
         precision: ``float32``, ``bfloat16`` or ``float16``.
         notes: sentences a user should read.
+        remarks: sentences worth keeping in the log, such as why a precision was chosen.
     """
 
     backend: str
@@ -70,6 +75,12 @@ class LoadedModel:
     device_name: str
     precision: str
     notes: Tuple[str, ...] = ()
+    remarks: Tuple[str, ...] = ()
+
+    @property
+    def runtime(self) -> str:
+        """Name of the runtime, as :attr:`RunSettings.backend` takes it."""
+        return self.backend.split()[0]
 
 
 @dataclass(frozen=True)
@@ -113,8 +124,13 @@ class ModelSession(ABC):
     """Loads one model at a time and runs tiles through it, in the order of submission."""
 
     @abstractmethod
-    def load(self, card: ModelCard, settings: RunSettings) -> LoadedModel:
+    def load(self, card: ModelCard, settings: RunSettings, samples: Sequence[NamedArray] = ()) -> LoadedModel:
         """Make a model ready.
+
+        Args:
+            card: the model.
+            settings: how to run it.
+            samples: pieces of the raster, ``(bands, h, w)``, on which ``auto`` measures runtimes and precisions.
 
         Raises:
             SuperResolutionError: ModelUnreadable, ModelMismatch, DeviceUnavailable, OutOfMemory, WorkerDied ...

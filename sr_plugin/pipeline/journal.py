@@ -10,14 +10,15 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import IO, Any, Dict, Mapping, Optional
 
 import numpy as np
 
 from sr_plugin.core.job import JobPlan
+from sr_plugin.core.session import LoadedModel
 
-VERSION = 1
+VERSION = 2
 
 
 def checksum(pixels: np.ndarray, mask: Optional[np.ndarray] = None) -> str:
@@ -45,6 +46,24 @@ class TileEntry:
     statistics: Mapping[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Computation:
+    """What computed the pixels of a run: another runtime or precision would give slightly different ones.
+
+    Attributes:
+        runtime: ``openvino``, ``onnxruntime``, ``torch`` or ``numpy``.
+        precision: ``float32`` or ``reduced``.
+    """
+
+    runtime: str
+    precision: str
+
+    @classmethod
+    def of(cls, loaded: LoadedModel) -> Computation:
+        """What a loaded model is computed by."""
+        return cls(loaded.runtime, "float32" if loaded.precision == "float32" else "reduced")
+
+
 class Journal:
     """Appends entries to a journal file, or reads them back.
 
@@ -57,6 +76,18 @@ class Journal:
         self.path = path
         self._plan = plan
         self._file: Optional[IO[str]] = None
+
+    def computation(self) -> Optional[Computation]:
+        """What computed the tiles of this very job so far, or None where no journal tells."""
+        try:
+            with open(self.path, encoding="utf-8") as file:
+                head = json.loads(file.readline())
+                if head.get("version") == VERSION and head.get("digest") == self._plan.digest and file.readline():
+                    return Computation(**head["computation"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            # Such a journal is not continued either.
+            return None
+        return None
 
     def read(self) -> Dict[int, TileEntry]:
         """Entries by tile index; none where there is no journal of this very job.
@@ -79,7 +110,7 @@ class Journal:
             return entries
         return entries
 
-    def start(self, entries: Mapping[int, TileEntry]) -> None:
+    def start(self, entries: Mapping[int, TileEntry], computation: Computation) -> None:
         """Write a new journal that holds the entries that were verified.
 
         Raises:
@@ -88,6 +119,7 @@ class Journal:
         temporary = self.path + ".new"
         with open(temporary, "w", encoding="utf-8") as file:
             head = {"version": VERSION, "digest": self._plan.digest, "plan": self._plan.to_wire()}
+            head["computation"] = asdict(computation)
             file.write(json.dumps(head) + "\n")
             for index, entry in entries.items():
                 file.write(_line(index, entry))

@@ -37,7 +37,7 @@ from sr_plugin.raster.sensor_models import refined_points, refined_polynomials
 from sr_plugin.raster.source import BandInfo, RasterSource
 from sr_plugin.raster.writer import OutputBand, OutputSpec
 
-_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+_DEVICE = re.compile(r"auto|cpu|mps|(cuda|xpu|dml)(:\d+)?")
 #: Largest number of pixels along one side of a GeoTIFF.
 _LARGEST_SIDE = 2**31 - 1
 
@@ -249,7 +249,7 @@ def prepare_run(
     if request.precision not in PRECISIONS:
         raise ParameterError(f"'{request.precision}' is no precision.", f"Use one of {', '.join(PRECISIONS)}.")
     if not _DEVICE.fullmatch(request.device):
-        raise ParameterError(f"'{request.device}' is no device.", "Use auto, cpu, cuda, cuda:N or mps.")
+        raise ParameterError(f"'{request.device}' is no device.", "Use auto, cpu, cuda, cuda:N, mps, xpu or dml.")
     hdf5_reader.register()
     source = RasterSource(request.input)
     check_output_path(request.output, source.files)

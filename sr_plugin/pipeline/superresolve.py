@@ -5,19 +5,22 @@ from __future__ import annotations
 import time
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import replace
 from typing import Callable, Optional
 
 from sr_plugin.core.card import ModelCard
 from sr_plugin.core.errors import Cancelled
 from sr_plugin.core.session import LoadedModel, ModelSession
 from sr_plugin.pipeline.blended_cells import session_settings
-from sr_plugin.pipeline.estimate import remember_speed
+from sr_plugin.pipeline.estimate import read_pixels, remember_speed
+from sr_plugin.pipeline.journal import Computation
 from sr_plugin.pipeline.output_lock import OutputLock
 from sr_plugin.pipeline.prepare import PreparedRun, prepare_run
 from sr_plugin.pipeline.request import RunFeedback, SilentFeedback, SuperResolveRequest, SuperResolveResult
+from sr_plugin.pipeline.samples import sample_pieces
 from sr_plugin.pipeline.threads import POLL_SECONDS, start_thread
 from sr_plugin.pipeline.tile_loop import LoopStatistics, TileLoop
-from sr_plugin.pipeline.unfinished import UnfinishedOutput, worth_keeping
+from sr_plugin.pipeline.unfinished import UnfinishedOutput, recorded_computation, worth_keeping
 from sr_plugin.raster.block_cache import limited_block_cache
 from sr_plugin.runtime.find_python import find_worker_python
 from sr_plugin.runtime.worker_session import WorkerSession
@@ -67,6 +70,8 @@ def _announce(run: PreparedRun, loaded: LoadedModel, feedback: RunFeedback) -> N
     feedback.message(_cost(run))
     if card.generative:
         feedback.warning("This model was trained to look plausible: it may invent detail that is not in the scene.")
+    for remark in loaded.remarks:
+        feedback.message(remark)
     for note in loaded.notes:
         feedback.warning(note)
 
@@ -74,10 +79,16 @@ def _announce(run: PreparedRun, loaded: LoadedModel, feedback: RunFeedback) -> N
 def _load(session: ModelSession, run: PreparedRun, feedback: RunFeedback) -> LoadedModel:
     """Load the model in a thread, so that a model that takes long or hangs can be cancelled."""
     outcome: Future[LoadedModel] = Future()
+    settings = replace(session_settings(run.plan), pixels=read_pixels(run.plan))
+    earlier = recorded_computation(run)
+    if earlier is not None:
+        # Pixels of an interrupted run are only continued by what computed them.
+        settings = replace(settings, backend=earlier.runtime, precision=earlier.precision)
+    samples = sample_pieces(run) if earlier is None and run.plan.card.weights else []
 
     def work() -> None:
         try:
-            outcome.set_result(session.load(run.plan.card, session_settings(run.plan)))
+            outcome.set_result(session.load(run.plan.card, settings, samples))
         except BaseException as error:
             outcome.set_exception(error)
 
@@ -91,8 +102,10 @@ def _load(session: ModelSession, run: PreparedRun, feedback: RunFeedback) -> Loa
                 raise Cancelled("The run was cancelled.") from None
 
 
-def _run_tiles(run: PreparedRun, session: ModelSession, feedback: RunFeedback, keep_partial: bool) -> LoopStatistics:
-    output = UnfinishedOutput(run, feedback)
+def _run_tiles(
+    run: PreparedRun, session: ModelSession, loaded: LoadedModel, feedback: RunFeedback, keep_partial: bool
+) -> LoopStatistics:
+    output = UnfinishedOutput(run, feedback, Computation.of(loaded))
     try:
         statistics = TileLoop(run, session, output, feedback).run()
         output.finish(feedback.cancelled)
@@ -133,7 +146,7 @@ def superresolve(
         loaded = _load(session, run, feedback)
         start_seconds = time.monotonic() - started
         _announce(run, loaded, feedback)
-        statistics = _run_tiles(run, session, feedback, request.keep_partial)
+        statistics = _run_tiles(run, session, loaded, feedback, request.keep_partial)
     seconds = time.monotonic() - started
     if not statistics.resumed:
         remember_speed(run.plan, seconds, start_seconds)

@@ -11,7 +11,7 @@ import numpy as np
 
 from sr_plugin.core.errors import Cancelled, OutputError, SourceChanged, SuperResolutionError
 from sr_plugin.core.grid import Window
-from sr_plugin.pipeline.journal import Journal, TileEntry, checksum
+from sr_plugin.pipeline.journal import Computation, Journal, TileEntry, checksum
 from sr_plugin.pipeline.prepare import PreparedRun
 from sr_plugin.pipeline.request import RunFeedback
 from sr_plugin.raster.band_statistics import BandStatistics
@@ -27,6 +27,16 @@ def output_window(run: PreparedRun, index: int) -> Window:
     return plan.tiles[index].core.shifted(-plan.area.col, -plan.area.row).scaled(plan.card.scale)
 
 
+def _stem(run: PreparedRun) -> str:
+    return f"{run.output.path}.{run.plan.digest[:8]}.part"
+
+
+def recorded_computation(run: PreparedRun) -> Optional[Computation]:
+    """What computed the tiles of an interrupted run of the same job, or None where there was none."""
+    stem = _stem(run)
+    return Journal(stem + ".jsonl", run.plan).computation() if os.path.exists(stem + ".tif") else None
+
+
 class UnfinishedOutput:
     """Starts a result, or goes on with one that an interrupted run of the same job left behind.
 
@@ -40,15 +50,16 @@ class UnfinishedOutput:
         OutputError, DiskFull: when nothing can be written.
     """
 
-    def __init__(self, run: PreparedRun, feedback: RunFeedback) -> None:
+    def __init__(self, run: PreparedRun, feedback: RunFeedback, computation: Computation) -> None:
         self._run = run
-        stem = f"{run.output.path}.{run.plan.digest[:8]}.part"
+        self._computation = computation
+        stem = _stem(run)
         self.journal = Journal(stem + ".jsonl", run.plan)
         self.done: Dict[int, TileEntry] = {}
         self.statistics = BandStatistics(len(run.output.bands))
         self.writer = self._resume(stem + ".tif", feedback)
         try:
-            self.journal.start(self.done)
+            self.journal.start(self.done, computation)
         except OSError as error:
             if self.done:
                 self.keep()
@@ -58,7 +69,7 @@ class UnfinishedOutput:
 
     def _resume(self, partial: str, feedback: RunFeedback) -> RasterWriter:
         # Without a way to tell that the source is still the same, nothing is taken over.
-        known = bool(self._run.plan.source.files)
+        known = bool(self._run.plan.source.files) and self.journal.computation() == self._computation
         recorded = self.journal.read() if known and os.path.exists(partial) else {}
         if not recorded:
             return RasterWriter(self._run.output, partial)

@@ -34,12 +34,12 @@ class _Worker:
         self.needs = needs
         self.pending = 0
         self.changed = threading.Condition()
-        self._model: Optional[Tuple[Dict[str, Any], Dict[str, Any]]] = None
+        self._model: Optional[Tuple[Dict[str, Any], RunSettings]] = None
         self._loaded: Optional[LoadedModel] = None
 
     def load(self, card: ModelCard, settings: RunSettings) -> LoadedModel:
         """Load a model unless it is there already with the same settings."""
-        model = (card_to_wire(card), settings.to_wire())
+        model = (card_to_wire(card), settings)
         if self._loaded is not None and model == self._model and self.session.alive:
             return self._loaded
         self._loaded = None
@@ -79,8 +79,8 @@ class _Loan(ModelSession):
         self._handed_over = 0
         self._ended = False
 
-    def load(self, card: ModelCard, settings: RunSettings) -> LoadedModel:
-        """See :class:`ModelSession`."""
+    def load(self, card: ModelCard, settings: RunSettings, samples: Sequence[NamedArray] = ()) -> LoadedModel:
+        """See :class:`ModelSession`. Samples are not used: previews are over before measuring would pay."""
         return self._worker.load(card, settings)
 
     def submit(self, arrays: Sequence[NamedArray], task: TileTask) -> Future[TileResult]:

@@ -66,10 +66,25 @@ def _devices():
     elif "onnxruntime" in sys.modules:
         if "CUDAExecutionProvider" in sys.modules["onnxruntime"].get_available_providers():
             devices.append({"id": "cuda:0", "name": "CUDA", "memory_mb": 0})
+    if "onnxruntime" in sys.modules and "DmlExecutionProvider" in sys.modules["onnxruntime"].get_available_providers():
+        devices.append({"id": "dml", "name": "DirectML", "memory_mb": 0})
+    devices.extend(_intel_gpus())
     mps = getattr(getattr(torch, "backends", None), "mps", None)
     if mps is not None and mps.is_available():
         devices.append({"id": "mps", "name": "Apple " + platform.machine(), "memory_mb": _memory_mb()})
     return devices
+
+
+def _intel_gpus():
+    """GPUs that OpenVINO reaches; on most machines there are none, and OpenVINO is not installed."""
+    if importlib.util.find_spec("openvino") is None:
+        return []
+    from openvino import Core
+
+    core = Core()
+    found = [name for name in core.available_devices if name.split(".")[0] == "GPU"]
+    names = [str(core.get_property(name, "FULL_DEVICE_NAME")) for name in found]
+    return [{"id": "xpu:%d" % index, "name": name, "memory_mb": 0} for index, name in enumerate(names)]
 
 
 def _site_folders():

@@ -174,9 +174,11 @@ class WorkerSession(ModelSession):
                 self._fail_all(None)
                 return
 
-    def _ask(self, header: Mapping[str, Any], timeout: Optional[float] = None) -> Frame:
+    def _ask(
+        self, header: Mapping[str, Any], arrays: Sequence[NamedArray] = (), timeout: Optional[float] = None
+    ) -> Frame:
         try:
-            return self._send(header).result(timeout=timeout)
+            return self._send(header, arrays).result(timeout=timeout)
         except FutureTimeout:
             self.kill()
             raise WorkerDied(
@@ -184,12 +186,13 @@ class WorkerSession(ModelSession):
                 "Try again; if it comes back, create the environment anew.",
             ) from None
 
-    def load(self, card: ModelCard, settings: RunSettings) -> LoadedModel:
+    def load(self, card: ModelCard, settings: RunSettings, samples: Sequence[NamedArray] = ()) -> LoadedModel:
         """See :class:`ModelSession`."""
         header = {"type": "load", "card": card_to_wire(card), "settings": settings.to_wire()}
-        answer = self._ask(header).header
+        answer = self._ask(header, samples).header
         fields = ("backend", "device", "device_name", "precision")
-        return LoadedModel(*(str(answer[name]) for name in fields), notes=tuple(answer.get("notes", ())))
+        told = (tuple(answer.get(name, ())) for name in ("notes", "remarks"))
+        return LoadedModel(*(str(answer[name]) for name in fields), *told)
 
     def submit(self, arrays: Sequence[NamedArray], task: TileTask) -> Future[TileResult]:
         """See :class:`ModelSession`."""

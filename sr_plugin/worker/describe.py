@@ -18,7 +18,7 @@ from sr_plugin.core.radiometry import Radiometry
 from sr_plugin.core.range_json import range_to_json
 from sr_plugin.core.session import RunSettings
 from sr_plugin.worker.backends.base import Backend
-from sr_plugin.worker.backends.choose import open_backend
+from sr_plugin.worker.backends.choose import open_reference
 from sr_plugin.worker.impulse import Forward, measure_reach, measure_reach_in_tile, textured_tile
 from sr_plugin.worker.sanity_probe import CANDIDATES, TOLERATED, probe_backend
 
@@ -193,7 +193,7 @@ def describe_model(card: ModelCard) -> dict[str, Any]:
             fixed: tuple[int, int] | None = (told["training_tile"],) * 2
         else:
             fixed = None
-        backend = open_backend(card, cpu_settings())
+        backend = open_reference(card, cpu_settings())
         found = measure(backend, (told["input_bands"],), fixed, told["local"])
         if not fixed:
             multiple = int(np.lcm(found["multiple_of"], told["multiple_of"]))
@@ -203,7 +203,7 @@ def describe_model(card: ModelCard) -> dict[str, Any]:
         found = {**found, **{name: told[name] for name in keep}, "notes": told["notes"]}
     else:
         counts, fixed = _fixed_sizes(card)
-        backend = open_backend(card, cpu_settings())
+        backend = open_reference(card, cpu_settings())
         found = measure(backend, counts, fixed)
     if "range" in (card.hyperparameters.get(UNMEASURED) or ()):
         found = _with_range(card, found, backend)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from sr_plugin.core.radiometry import from_model, to_model
 from sr_plugin.core.resampling import enlarge_cubic, enlarge_nearest
 from sr_plugin.core.session import LoadedModel, RunSettings, TileResult, TileTask
 from sr_plugin.worker.backends.base import Backend
-from sr_plugin.worker.backends.choose import open_backend
+from sr_plugin.worker.backends.measure import open_measured
 
 #: Weights of red, green and blue in luminance (ITU-R BT.601).
 _LUMA = np.array([0.299, 0.587, 0.114])
@@ -48,21 +49,32 @@ class Engine:
         self._settings: RunSettings | None = None
         self._backend: Backend | None = None
 
-    def load(self, card: ModelCard, settings: RunSettings) -> LoadedModel:
+    def load(self, card: ModelCard, settings: RunSettings, samples: Sequence[NamedArray] = ()) -> LoadedModel:
         """Make a model ready.
+
+        Args:
+            card: the model.
+            settings: how to run it.
+            samples: pieces of the raster on which ``auto`` measures runtimes and precisions.
 
         Raises:
             SuperResolutionError: when the model cannot be loaded or the device is not there.
         """
-        self._backend = None
+        self._backend, self._card, self._settings = None, card, settings
         if card.family == "builtin":
             notes = () if settings.device in ("auto", "cpu") else ("Interpolation runs on the CPU.",)
             loaded = LoadedModel(f"numpy {np.__version__}", "cpu", "CPU", "float32", notes)
         else:
-            self._backend = open_backend(card, settings)
-            loaded = self._backend.describe()
-        self._card, self._settings = card, settings
+            backend, remarks = open_measured(card, settings, [item.data for item in samples], self._evaluate)
+            self._backend, loaded = backend, replace(backend.describe(), remarks=remarks)
         return loaded
+
+    def _evaluate(self, backend: Backend, piece: np.ndarray) -> np.ndarray:
+        """A piece of the raster through a backend, in units of the data."""
+        _, settings = self._required()
+        data = piece.astype(working_type(piece.dtype.name, settings.output_type))
+        through = self._luminance_through_network if settings.luminance else self._through_network
+        return through(backend, data[: settings.fed_bands or data.shape[0]])
 
     def run(self, arrays: Sequence[NamedArray], task: TileTask) -> TileResult:
         """Super-resolve one tile.

@@ -17,13 +17,13 @@ def describe(card: ModelCard) -> dict[str, Any]:
 
 def probe(card: ModelCard) -> dict[str, Any]:
     """See :func:`sr_plugin.worker.sanity_probe.probe_backend`."""
-    from sr_plugin.worker.backends.choose import open_backend
+    from sr_plugin.worker.backends.choose import open_reference
     from sr_plugin.worker.describe import cpu_settings
     from sr_plugin.worker.sanity_probe import probe_backend
 
     if not card.weights:
         raise ModelUnreadable(f"The built-in model '{card.name}' has no network to test.")
-    return probe_backend(open_backend(card, cpu_settings()), card)
+    return probe_backend(open_reference(card, cpu_settings()), card)
 
 
 def export(card: ModelCard, path: str) -> dict[str, Any]:

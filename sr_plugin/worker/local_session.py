@@ -24,9 +24,9 @@ class LocalSession(ModelSession):
         self._engine = Engine()
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sr-model")
 
-    def load(self, card: ModelCard, settings: RunSettings) -> LoadedModel:
+    def load(self, card: ModelCard, settings: RunSettings, samples: Sequence[NamedArray] = ()) -> LoadedModel:
         """See :class:`ModelSession`."""
-        return self._pool.submit(self._engine.load, card, settings).result()
+        return self._pool.submit(self._engine.load, card, settings, samples).result()
 
     def submit(self, arrays: Sequence[NamedArray], task: TileTask) -> Future[TileResult]:
         """See :class:`ModelSession`."""

@@ -99,7 +99,7 @@ class Server:
                 return Frame({"type": "hello", "id": number, "protocol": VERSION, "pid": os.getpid()})
             if kind == "load":
                 card = card_from_wire(frame.header["card"])
-                loaded = self._engine.load(card, RunSettings.from_wire(frame.header["settings"]))
+                loaded = self._engine.load(card, RunSettings.from_wire(frame.header["settings"]), frame.arrays)
                 return Frame({"type": "loaded", "id": number, **vars(loaded)})
             if kind == "infer":
                 task = TileTask.from_wire(frame.header["task"])

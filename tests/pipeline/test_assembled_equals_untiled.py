@@ -57,7 +57,7 @@ class Neighbourhood(Backend):
 def test_assembled_equals_untiled(
     run, make_raster, monkeypatch, tmp_path, height, width, scale, tile, reach, multiple, dtype, gaps, consistency, seed
 ):
-    monkeypatch.setattr(engine, "open_backend", lambda *_: Neighbourhood(reach, scale, multiple))
+    monkeypatch.setattr(engine, "open_measured", lambda *_: (Neighbourhood(reach, scale, multiple), ()))
     rng = np.random.default_rng(seed)
     smooth = 100 + 50 * np.sin(np.arange(height) / 3)[:, None] * np.cos(np.arange(width) / 4)[None]
     pixels = (smooth[None] + rng.integers(0, 20, (2, height, width))).astype(dtype)

@@ -33,7 +33,7 @@ class SeesEverything(Backend):
 
 @pytest.fixture(params=[None, (TILE, TILE)])
 def model(request, tmp_path, monkeypatch):
-    monkeypatch.setattr(engine, "open_backend", lambda *_: SeesEverything())
+    monkeypatch.setattr(engine, "open_measured", lambda *_: (SeesEverything(), ()))
     folder = tmp_path / "models"
     folder.mkdir()
     (folder / "global.onnx").write_bytes(b"stand-in")

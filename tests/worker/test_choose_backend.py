@@ -3,11 +3,11 @@
 import pytest
 
 from sr_plugin.core.card import ModelCard, WeightFile
-from sr_plugin.core.errors import DeviceUnavailable, RuntimeMissing
+from sr_plugin.core.errors import DeviceUnavailable, ModelFailed, RuntimeMissing
 from sr_plugin.core.radiometry import BandScaling, compose
 from sr_plugin.core.session import RunSettings
 from sr_plugin.core.value_range import VALUE_RANGES
-from sr_plugin.worker.backends import choose, onnx_backend
+from sr_plugin.worker.backends import choose, runtimes
 
 ONNX, TENSORS = WeightFile("/m.onnx", "onnx"), WeightFile("/m.safetensors", "safetensors")
 RADIOMETRY = compose([BandScaling()], VALUE_RANGES["dn"], 1)
@@ -17,24 +17,28 @@ RADIOMETRY = compose([BandScaling()], VALUE_RANGES["dn"], 1)
 def machine(monkeypatch):
     """Pretend that some packages are installed and some devices are there; gives what would be opened."""
 
-    def pretend(packages=("onnxruntime", "torch"), torch_devices=("cpu",), onnx_devices=("cpu",)):
+    def pretend(
+        packages=("onnxruntime", "torch"), torch=("cpu",), onnx=("cpu",), openvino=("cpu",), reduced=(), chip="x86_64"
+    ):
         opened = []
-        monkeypatch.setattr(choose, "find_spec", lambda name: name if name in packages else None)
-        monkeypatch.setattr(choose, "_torch_has", lambda device: device.split(":")[0] in torch_devices)
-        monkeypatch.setattr(onnx_backend, "device_available", lambda device: device.split(":")[0] in onnx_devices)
+        devices = {"torch": torch, "onnxruntime": onnx, "openvino": openvino}
+        monkeypatch.setattr(runtimes, "find_spec", lambda name: name if name in packages else None)
+        monkeypatch.setattr(runtimes.platform, "machine", lambda: chip)
 
-        class Recorded:
-            def __init__(self, card, weight, device, settings):
-                opened.append((weight.container, device))
+        def reaches(runtime, device):
+            return device.split(":")[0] in devices[runtime.name]
 
-        monkeypatch.setattr(onnx_backend, "OnnxBackend", Recorded)
-        if "torch" in packages:
-            torch_backend = pytest.importorskip("sr_plugin.worker.backends.torch_backend")
-            monkeypatch.setattr(torch_backend, "TorchBackend", Recorded)
+        def opens(runtime, card, device, settings):
+            opened.append((runtime.name, runtime.weight(card).container, device))
 
-        def ask(weights, device="auto", precision="auto"):
+        monkeypatch.setattr(runtimes.Runtime, "reaches", reaches)
+        monkeypatch.setattr(runtimes.Runtime, "open", opens)
+        kinds = {name: "bfloat16" for name in reduced}
+        monkeypatch.setattr(runtimes.Runtime, "reduced_type", lambda runtime, device: kinds.get(runtime.name))
+
+        def ask(weights, device="auto", precision="auto", backend="auto"):
             card = ModelCard("m", "m", "f", 2, weights=weights)
-            choose.open_backend(card, RunSettings(RADIOMETRY, "uint8", device, precision))
+            choose.open_backend(card, RunSettings(RADIOMETRY, "uint8", device, precision, backend=backend))
             return opened[-1]
 
         return ask
@@ -42,16 +46,58 @@ def machine(monkeypatch):
     return pretend
 
 
-def test_without_a_gpu_onnx_comes_first(machine):
+EVERYTHING = ("onnxruntime", "torch", "openvino")
+
+
+def test_without_a_gpu_openvino_comes_first(machine):
+    ask = machine(packages=EVERYTHING)
+    assert ask((ONNX, TENSORS)) == ("openvino", "onnx", "cpu")
+    assert ask((TENSORS,)) == ("openvino", "safetensors", "cpu")
     ask = machine()
-    assert ask((ONNX, TENSORS)) == ("onnx", "cpu")
-    assert ask((TENSORS,)) == ("safetensors", "cpu")
-    assert ask((ONNX, TENSORS), precision="reduced") == ("safetensors", "cpu")
+    assert ask((ONNX, TENSORS)) == ("onnxruntime", "onnx", "cpu")
+    assert ask((TENSORS,)) == ("torch", "safetensors", "cpu")
+
+
+def test_other_chips_than_intel_and_amd_keep_to_onnx_runtime(machine):
+    assert machine(packages=EVERYTHING, chip="aarch64")((ONNX, TENSORS)) == ("onnxruntime", "onnx", "cpu")
+
+
+def test_openvino_takes_tensors_only_where_torch_can_build_the_network(machine):
+    ask = machine(packages=("onnxruntime", "openvino"))
+    assert ask((ONNX, TENSORS)) == ("openvino", "onnx", "cpu")
+    with pytest.raises(RuntimeMissing, match="torch"):
+        ask((TENSORS,))
+
+
+def test_reduced_precision_goes_to_who_gains_from_it(machine):
+    assert machine(reduced=("torch",))((ONNX, TENSORS), precision="reduced")[0] == "torch"
+    assert machine(packages=EVERYTHING, reduced=("openvino", "torch"))((ONNX,), precision="reduced")[0] == "openvino"
+    assert machine()((ONNX, TENSORS), precision="reduced")[0] == "onnxruntime"
+
+
+def test_a_runtime_that_has_to_be_used(machine):
+    ask = machine(packages=EVERYTHING)
+    assert ask((ONNX, TENSORS), backend="torch") == ("torch", "safetensors", "cpu")
+    with pytest.raises(DeviceUnavailable, match="openvino"):
+        machine()((ONNX, TENSORS), backend="openvino")
+
+
+def test_a_network_that_openvino_cannot_convert_goes_to_the_next(machine, monkeypatch):
+    ask = machine(packages=EVERYTHING)
+    opens = runtimes.Runtime.open
+
+    def refuses(runtime, *arguments):
+        if runtime.name == "openvino":
+            raise ModelFailed("OpenVINO cannot convert the network.")
+        opens(runtime, *arguments)
+
+    monkeypatch.setattr(runtimes.Runtime, "open", refuses)
+    assert ask((TENSORS,)) == ("torch", "safetensors", "cpu")
 
 
 def test_the_light_environment_runs_what_it_can(machine):
     ask = machine(packages=("onnxruntime",))
-    assert ask((ONNX, TENSORS)) == ("onnx", "cpu")
+    assert ask((ONNX, TENSORS)) == ("onnxruntime", "onnx", "cpu")
     with pytest.raises(RuntimeMissing, match="torch") as caught:
         ask((TENSORS,))
     assert "--create full" in caught.value.hint
@@ -64,16 +110,32 @@ def test_without_any_package_the_light_one_is_named(machine):
 
 
 def test_a_gpu_is_taken_by_auto(machine):
-    assert machine(torch_devices=("cpu", "cuda"))((ONNX, TENSORS)) == ("safetensors", "cuda")
-    assert machine(onnx_devices=("cpu", "cuda"))((ONNX,)) == ("onnx", "cuda")
-    assert machine(torch_devices=("cpu", "mps"))((ONNX, TENSORS)) == ("safetensors", "mps")
+    both = ("cpu", "cuda")
+    assert machine(torch=both)((ONNX, TENSORS)) == ("torch", "safetensors", "cuda")
+    assert machine(onnx=both)((ONNX,)) == ("onnxruntime", "onnx", "cuda")
+    assert machine(torch=("cpu", "mps"))((ONNX, TENSORS)) == ("torch", "safetensors", "mps")
+    assert machine(onnx=("cpu", "dml"))((ONNX, TENSORS)) == ("onnxruntime", "onnx", "dml")
+    assert machine(packages=EVERYTHING, openvino=("cpu", "xpu"))((ONNX,)) == ("openvino", "onnx", "xpu")
 
 
 def test_the_device_that_is_asked_for(machine):
-    ask = machine(torch_devices=("cpu", "cuda"), onnx_devices=("cpu", "cuda"))
-    assert ask((ONNX, TENSORS), "cuda:1") == ("safetensors", "cuda:1")
-    assert ask((ONNX,), "cuda:1") == ("onnx", "cuda:1")
-    assert ask((ONNX, TENSORS), "cpu") == ("onnx", "cpu")
+    both = ("cpu", "cuda")
+    ask = machine(torch=both, onnx=both)
+    assert ask((ONNX, TENSORS), "cuda:1") == ("torch", "safetensors", "cuda:1")
+    assert ask((ONNX,), "cuda:1") == ("onnxruntime", "onnx", "cuda:1")
+    assert ask((ONNX, TENSORS), "cpu") == ("onnxruntime", "onnx", "cpu")
+
+
+def test_torch_is_not_loaded_to_look_for_devices_that_the_system_rules_out(monkeypatch):
+    monkeypatch.setattr(runtimes, "_has_library", lambda name: False)
+    monkeypatch.setattr(runtimes.sys, "platform", "linux")
+
+    def never(_runtime):
+        raise AssertionError("a backend was loaded")
+
+    monkeypatch.setattr(runtimes.Runtime, "_module", never)
+    assert not any(runtimes.TORCH.reaches(device) for device in ("cuda", "mps"))
+    assert not runtimes.ONNXRUNTIME.reaches("dml")
 
 
 @pytest.mark.parametrize("device", ["cuda", "cuda:3", "mps"])

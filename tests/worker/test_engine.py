@@ -38,7 +38,7 @@ def network_card(bands=3, **changes):
 
 
 def load(monkeypatch, card, backend, bands=3, output_type="uint16", **settings):
-    monkeypatch.setattr(engine_module, "open_backend", lambda *_: backend)
+    monkeypatch.setattr(engine_module, "open_measured", lambda *_: (backend, ()))
     radiometry = compose([BandScaling(1e-4)] * bands, card.value_range, card.output_count(bands))
     engine = Engine()
     engine.load(card, RunSettings(radiometry, output_type, **settings))

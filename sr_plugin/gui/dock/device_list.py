@@ -30,7 +30,11 @@ def automatic_device(probe: PythonProbe, card: Optional[ModelCard]) -> str:
     # With torch the list says what torch reaches, without it what onnxruntime does.
     if cuda and (tensors or not has_torch):
         return cuda
-    return "mps" if tensors and "mps" in found else "cpu"
+    if tensors and "mps" in found:
+        return "mps"
+    if any(weight.container == "onnx" for weight in card.weights) or tensors:
+        return next((name for name in found if name.startswith("xpu")), "cpu")
+    return "cpu"
 
 
 def device_name(device: Mapping[str, Any]) -> str:

@@ -49,3 +49,8 @@ def thread_count(wanted: int) -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def first_line(error: BaseException) -> str:
+    """What a runtime says first about an error, short enough for a sentence."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

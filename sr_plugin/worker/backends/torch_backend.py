@@ -36,8 +36,15 @@ def _device_name(device: Any) -> str:
     return {"cpu": "CPU", "mps": "Apple GPU"}[device.type]
 
 
+def reduced_type(device: str) -> str | None:
+    """The reduced type that pays on a device (``cpu``, ``cuda``, ``cuda:N``, ``mps``), or None."""
+    import torch
+
+    kind = _reduced_type(torch.device(device))
+    return None if kind is None else str(kind).removeprefix("torch.")
+
+
 def _reduced_type(device: Any) -> Any:
-    """The reduced type that pays on a device, or None."""
     import torch
 
     if device.type == "cuda":

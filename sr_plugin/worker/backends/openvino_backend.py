@@ -1,0 +1,193 @@
+"""OpenVINO: ONNX files and loaded torch networks on Intel and AMD processors and Intel GPUs."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from sr_plugin.core.card import ModelCard, WeightFile
+from sr_plugin.core.errors import ModelFailed, ModelUnreadable, OutOfMemory
+from sr_plugin.core.locations import user_cache_folder
+from sr_plugin.core.onnx_file import check_external_data, read_onnx_header
+from sr_plugin.core.session import LoadedModel, RunSettings
+from sr_plugin.worker.backends.base import Backend, first_line, is_out_of_memory, thread_count
+from sr_plugin.worker.backends.image_layout import ImageLayout
+from sr_plugin.worker.impulse import textured_tile
+
+_DEVICES = {"cpu": "CPU", "xpu": "GPU"}
+_HINTS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
+#: Graphs compiled for one tile shape are a few percent faster than the one for any shape; tiles at borders differ.
+_SHAPES_KEPT = 6
+#: Largest difference, as a share of the result's spread, at which the converted network counts as the same.
+_TOLERATED = 1e-4
+
+
+def _core() -> Any:
+    import openvino
+
+    return openvino.Core()
+
+
+def device_available(device: str) -> bool:
+    """True where OpenVINO reaches the device (``cpu``, ``xpu`` or ``xpu:N``)."""
+    kind, _, number = device.partition(":")
+    try:
+        known = _core().available_devices
+    except ImportError:
+        return False
+    wanted = _DEVICES.get(kind)
+    return wanted in known or f"{wanted}.{int(number or 0)}" in known
+
+
+def reduced_type(device: str) -> str | None:
+    """The reduced type that the device computes faster than float32, or None."""
+    able = _core().get_property(_name_of(device), "OPTIMIZATION_CAPABILITIES")
+    if device.startswith("xpu"):
+        return "float16" if "FP16" in able else None
+    return "bfloat16" if "BF16" in able else None
+
+
+def _name_of(device: str) -> str:
+    kind, _, number = device.partition(":")
+    return _DEVICES[kind] + (f".{number}" if number else "")
+
+
+class OpenVinoBackend(Backend):
+    """A graph compiled by OpenVINO.
+
+    Args:
+        card: the model.
+        weight: its ONNX file, or tensors of a network that torch can build.
+        device: ``cpu``, ``xpu`` or ``xpu:N``.
+        settings: threads and precision.
+
+    Raises:
+        ModelUnreadable: when OpenVINO cannot read the file.
+        ModelFailed: when the network cannot be converted, or gives something else then.
+        OutOfMemory: when there is too little memory to load it.
+    """
+
+    def __init__(self, card: ModelCard, weight: WeightFile, device: str, settings: RunSettings) -> None:
+        import openvino
+
+        self._openvino = openvino
+        self._core = openvino.Core()
+        self._device, self._target = device, _name_of(device)
+        reduced = reduced_type(device) if settings.precision == "reduced" else None
+        self._asked, self._precision = settings.precision, reduced or "float32"
+        self._options = {"INFERENCE_PRECISION_HINT": _HINTS[self._precision], "PERFORMANCE_HINT": "LATENCY"}
+        if self._target == "CPU":
+            self._options["INFERENCE_NUM_THREADS"] = str(thread_count(settings.threads))
+        try:
+            self._graph = self._read(card, weight)
+            self._any = self._core.compile_model(self._graph, self._target, self._options)
+        except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise OutOfMemory(f"There is too little memory to load the model '{card.name}'.") from error
+            raise ModelUnreadable(f"OpenVINO cannot load the model '{card.name}' ({first_line(error)}).") from error
+        self._layout = self._layout_of(self._graph)
+        self._compiled: OrderedDict[tuple[int, ...], Any] = OrderedDict()
+        self._seen: set[tuple[int, ...]] = set()
+
+    def _read(self, card: ModelCard, weight: WeightFile) -> Any:
+        if weight.container == "onnx":
+            check_external_data(weight.path, read_onnx_header(weight.path))
+            return self._core.read_model(weight.path)
+        converted = _converted_path(card, self._openvino.__version__)
+        if not os.path.exists(converted):
+            self._convert(card, weight, converted)
+        return self._core.read_model(converted)
+
+    def _convert(self, card: ModelCard, weight: WeightFile, path: str) -> None:
+        """Convert a torch network once and keep the graph, which also spares later runs the loading of torch."""
+        import torch
+
+        from sr_plugin.worker.architectures.spandrel_bridge import load_module
+
+        network = load_module(replace(card, weights=(weight,))).float().eval()
+        sides = _sides(card)
+        tiles = [textured_tile(max(1, len(card.input_bands)), *side, seed=1)[None] for side in sides]
+        try:
+            graph = self._openvino.convert_model(network, example_input=torch.from_numpy(tiles[0]))
+        except Exception as error:  # its front end has exceptions of its own for every missing operation
+            raise ModelFailed(f"OpenVINO cannot convert the network ({first_line(error)}).") from error
+        if card.tiles.fixed is None:
+            graph.reshape([-1, tiles[0].shape[1], -1, -1])
+        compiled = self._core.compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        for tile in tiles:
+            with torch.inference_mode():
+                expected = network(torch.from_numpy(tile)).numpy()
+            result = compiled(tile)[0]
+            spread = max(float(np.ptp(expected)), 1e-6)
+            if result.shape != expected.shape or np.abs(result - expected).max() > _TOLERATED * spread:
+                raise ModelFailed("OpenVINO gives another result for this network.", "Use torch for it.")
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        temporary = f"{path[: -len('.xml')]}.{os.getpid()}.xml"
+        self._openvino.save_model(graph, temporary, compress_to_fp16=False)
+        # The weights first: the name that is looked for appears when both are there.
+        for suffix in (".bin", ".xml"):
+            os.replace(temporary[: -len(".xml")] + suffix, path[: -len(".xml")] + suffix)
+
+    def _layout_of(self, graph: Any) -> ImageLayout:
+        shapes = [
+            [dimension.get_length() if dimension.is_static else None for dimension in port.get_partial_shape()]
+            for port in (graph.inputs[0], graph.outputs[0])
+        ]
+        return ImageLayout(shapes[0], shapes[1], graph.inputs[0].get_element_type().get_type_name() == "f16")
+
+    def describe(self) -> LoadedModel:
+        """See :class:`Backend`."""
+        notes = ()
+        if self._asked == "reduced" and self._precision == "float32":
+            notes = ("This device gains nothing from reduced precision, so float32 is used.",)
+        name = str(self._core.get_property(self._target, "FULL_DEVICE_NAME")).strip()
+        version = self._openvino.__version__.split("-")[0]
+        return LoadedModel(f"openvino {version}", self._device, name, self._precision, notes)
+
+    def forward(self, batch: np.ndarray) -> np.ndarray:
+        """See :class:`Backend`."""
+        return self._layout.run(self._run, batch)
+
+    def _run(self, image: np.ndarray) -> np.ndarray:
+        try:
+            return self._for_shape(image.shape)(image, share_inputs=True)[0]
+        except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise OutOfMemory("The model ran out of memory on this tile.") from error
+            raise ModelFailed(f"OpenVINO failed on a tile ({first_line(error)}).") from error
+
+    def _for_shape(self, shape: tuple[int, ...]) -> Any:
+        """The graph for any shape, or from the second tile of one shape on the one compiled for it."""
+        if shape in self._compiled:
+            self._compiled.move_to_end(shape)
+            return self._compiled[shape]
+        if shape not in self._seen or not self._graph.is_dynamic():
+            self._seen.add(shape)
+            return self._any
+        graph = self._graph.clone()
+        graph.reshape(list(shape))
+        self._compiled[shape] = self._core.compile_model(graph, self._target, self._options)
+        if len(self._compiled) > _SHAPES_KEPT:
+            self._compiled.popitem(last=False)
+        return self._compiled[shape]
+
+
+def _sides(card: ModelCard) -> list[tuple[int, int]]:
+    """Heights and widths on which a converted network is compared: two, where the network takes any."""
+    if card.tiles.fixed is not None:
+        return [card.tiles.fixed]
+    multiple = card.tiles.multiple_of
+    small = -(-max(32, card.tiles.minimum) // multiple) * multiple
+    return [(small, small + multiple), (small + 2 * multiple, small)]
+
+
+def _converted_path(card: ModelCard, version: str) -> str:
+    """Where the converted graph is kept: named by the weights, the network's parameters and OpenVINO's version."""
+    from sr_plugin.core.digest import sha256_of_json
+
+    about = [card.sha256, card.family, dict(card.hyperparameters), version]
+    return os.path.join(user_cache_folder(), "openvino", f"{sha256_of_json(about)[:24]}.xml")

@@ -1,0 +1,113 @@
+"""OpenVINO gives what ONNX Runtime and torch give."""
+
+import os
+
+import numpy as np
+import pytest
+
+pytest.importorskip("openvino", reason="openvino is not installed")
+torch = pytest.importorskip("torch", reason="torch is not installed")
+
+from sr_plugin.core.architectures.registry import card_from_checkpoint  # noqa: E402
+from sr_plugin.core.card import ModelCard, WeightFile  # noqa: E402
+from sr_plugin.core.catalogue import find_model  # noqa: E402
+from sr_plugin.core.errors import ModelFailed, ModelUnreadable  # noqa: E402
+from sr_plugin.core.radiometry import BandScaling, compose  # noqa: E402
+from sr_plugin.core.session import RunSettings  # noqa: E402
+from sr_plugin.core.value_range import VALUE_RANGES  # noqa: E402
+from sr_plugin.worker.architectures.build import build_network  # noqa: E402
+from sr_plugin.worker.backends.openvino_backend import OpenVinoBackend, device_available, reduced_type  # noqa: E402
+from sr_plugin.worker.backends.runtimes import ONNXRUNTIME, OPENVINO, TORCH  # noqa: E402
+
+RADIOMETRY = compose([BandScaling()], VALUE_RANGES["dn"], 1)
+EXACT = RunSettings(RADIOMETRY, "uint16", "cpu", "float32")
+SHAPES = [(40, 56), (40, 56), (40, 56), (33, 47), (64, 64)]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("SR_PLUGIN_CACHE", str(tmp_path / "cache"))
+
+
+def tile(bands, height, width):
+    return np.random.default_rng(height).random((1, bands, height, width)).astype(np.float32) * 0.4
+
+
+@pytest.mark.parametrize("name", ["s2-rgbn-x2", "s2-rgbn-x4"])
+@pytest.mark.parametrize("container, reference", [("onnx", ONNXRUNTIME), ("safetensors", TORCH)])
+def test_shipped_models_give_the_same(name, container, reference):
+    card = find_model(name)
+    weight = next(w for w in card.weights if w.container == container)
+    backend = OpenVinoBackend(card, weight, "cpu", EXACT)
+    plain = reference.open(card, "cpu", EXACT)
+    for shape in SHAPES:
+        batch = tile(4, *shape)
+        np.testing.assert_allclose(backend.forward(batch), plain.forward(batch), atol=2e-5)
+    assert backend.describe().precision == "float32" and backend.describe().runtime == "openvino"
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    torch.manual_seed(0)
+    path = str(tmp_path / "network.pth")
+    parameters = {"bands": 3, "width": 16, "blocks": 2, "factors": [2]}
+    torch.save(build_network("msrresnet", parameters).state_dict(), path)
+    return card_from_checkpoint(path)
+
+
+def test_a_converted_network_is_kept(checkpoint, tmp_path):
+    backend = OPENVINO.open(checkpoint, "cpu", EXACT)
+    kept = sorted(os.listdir(tmp_path / "cache" / "openvino"))
+    assert [name.rsplit(".")[-1] for name in kept] == ["bin", "xml"]
+    again = OPENVINO.open(checkpoint, "cpu", EXACT)
+    batch = tile(3, 32, 40)
+    np.testing.assert_array_equal(backend.forward(batch), again.forward(batch))
+    np.testing.assert_allclose(again.forward(batch), TORCH.open(checkpoint, "cpu", EXACT).forward(batch), atol=1e-5)
+
+
+def test_batches_run_together(checkpoint):
+    backend = OPENVINO.open(checkpoint, "cpu", EXACT)
+    one, two = tile(3, 24, 24), tile(3, 24, 24)[:, ::-1]
+    both = backend.forward(np.concatenate([one, two]))
+    np.testing.assert_allclose(both, np.concatenate([backend.forward(one), backend.forward(two)]), atol=1e-6)
+
+
+def test_a_network_whose_graph_follows_the_tile_is_not_taken(checkpoint, monkeypatch):
+    from sr_plugin.worker.architectures import spandrel_bridge
+
+    class Follows(torch.nn.Module):
+        def forward(self, x):
+            # Traced as a constant: right for the example's size alone.
+            return torch.nn.functional.interpolate(x, scale_factor=2) * (x.shape[2] // 16)
+
+    monkeypatch.setattr(spandrel_bridge, "load_module", lambda card: Follows())
+    try:
+        backend = OPENVINO.open(checkpoint, "cpu", EXACT)
+    except ModelFailed as error:
+        assert "OpenVINO" in error.message
+        return
+    batch = tile(3, 80, 64)
+    with torch.inference_mode():
+        np.testing.assert_allclose(backend.forward(batch), Follows()(torch.from_numpy(batch)).numpy(), atol=1e-5)
+
+
+def test_a_damaged_file_is_refused(tmp_path):
+    path = tmp_path / "damaged.onnx"
+    path.write_bytes(b"\x08\x07\x12\x04none" * 20)
+    with pytest.raises(ModelUnreadable):
+        OpenVinoBackend(ModelCard("m", "m", "f", 2), WeightFile(str(path), "onnx"), "cpu", EXACT)
+
+
+def test_devices():
+    assert device_available("cpu") and not device_available("cuda") and not device_available("xpu:7")
+
+
+@pytest.mark.skipif(reduced_type("cpu") is None, reason="this processor gains nothing from bfloat16")
+def test_reduced_precision_stays_close():
+    card = find_model("s2-rgbn-x2")
+    weight = next(w for w in card.weights if w.container == "onnx")
+    batch = tile(4, 64, 64)
+    exact = OpenVinoBackend(card, weight, "cpu", EXACT).forward(batch)
+    backend = OpenVinoBackend(card, weight, "cpu", RunSettings(RADIOMETRY, "uint16", "cpu", "reduced"))
+    error = np.abs(backend.forward(batch) - exact).max()
+    assert backend.describe().precision == "bfloat16" and 0 < error < 0.02
