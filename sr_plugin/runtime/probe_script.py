@@ -79,9 +79,7 @@ def _intel_gpus():
     """GPUs that OpenVINO reaches; on most machines there are none, and OpenVINO is not installed."""
     if importlib.util.find_spec("openvino") is None:
         return []
-    from openvino import Core
-
-    core = Core()
+    core = importlib.import_module("openvino").Core()
     found = [name for name in core.available_devices if name.split(".")[0] == "GPU"]
     names = [str(core.get_property(name, "FULL_DEVICE_NAME")) for name in found]
     return [{"id": "xpu:%d" % index, "name": name, "memory_mb": 0} for index, name in enumerate(names)]

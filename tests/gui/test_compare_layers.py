@@ -192,6 +192,21 @@ def test_up_to_four_layers_can_be_chosen(window, texture):
     assert len(window.views()) == 3
 
 
+def test_views_may_go_while_they_are_drawn(window, texture):
+    from qgis.PyQt.QtCore import QEvent
+    from qgis.PyQt.QtWidgets import QApplication
+
+    layers = [texture(f"layer {number}", factor=8, seed=number) for number in range(4)]
+    for turn in range(40):
+        window.show_layers(layers[: 2 + 2 * (turn % 2)])
+        window.views()[0].canvas.zoomByFactor(0.9)
+        pump(seconds=0.004 * (turn % 7))
+        window.views()[0].canvas.zoomByFactor(0.9)
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    wait_for_picture(window)
+    assert len(window.views()) == 4
+
+
 def test_closing_frees_the_copies(window, texture):
     from qgis.PyQt import sip
 

@@ -41,8 +41,8 @@ class MapView(QFrame):
         self.canvas.setCanvasColor(QgsProject.instance().backgroundColor())
         self.canvas.setAcceptDrops(False)
         self.canvas.setParallelRenderingEnabled(True)
-        # A cached picture per layer lets an unchanged view come back at once.
-        self.canvas.setCachingEnabled(True)
+        # A cache would be used by cancelled drawings that end after their canvas, and crash QGIS 3.22.
+        self.canvas.setCachingEnabled(False)
         self.canvas.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._tool = LinkedPanTool(self.canvas, link)
         self.canvas.setMapTool(self._tool)

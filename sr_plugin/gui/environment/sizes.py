@@ -27,16 +27,16 @@ def size_choices() -> List[SizeChoice]:
     choices = [
         SizeChoice(
             "light",
-            tr("ONNX Runtime only"),
+            tr("ONNX models only"),
             tr(
                 "Runs the shipped models, other ONNX files and the comparison of edges. {} to download, {} on disk."
-            ).format(tr("About 120 MB"), tr("500 MB")),
+            ).format(tr("About 180 MB"), tr("650 MB")),
         ),
         SizeChoice(
             "full",
             tr("With PyTorch for the CPU"),
             tr("Runs checkpoints too, and exports them. {} to download, {} on disk.").format(
-                tr("About 330 MB"), tr("1.4 GB")
+                tr("About 390 MB"), tr("1.6 GB")
             ),
         ),
     ]
