@@ -79,6 +79,8 @@ def _intel_gpus():
     """GPUs that OpenVINO reaches; on most machines there are none, and OpenVINO is not installed."""
     if importlib.util.find_spec("openvino") is None:
         return []
+    # Its telemetry is made to fail, so that nothing is sent.
+    sys.modules.setdefault("openvino_telemetry", None)
     core = importlib.import_module("openvino").Core()
     found = [name for name in core.available_devices if name.split(".")[0] == "GPU"]
     names = [str(core.get_property(name, "FULL_DEVICE_NAME")) for name in found]

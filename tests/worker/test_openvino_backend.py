@@ -1,6 +1,8 @@
 """OpenVINO gives what ONNX Runtime and torch give."""
 
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from sr_plugin.core.architectures.registry import card_from_checkpoint  # noqa: 
 from sr_plugin.core.card import ModelCard, WeightFile  # noqa: E402
 from sr_plugin.core.catalogue import find_model  # noqa: E402
 from sr_plugin.core.errors import ModelFailed, ModelUnreadable  # noqa: E402
+from sr_plugin.core.locations import package_parent  # noqa: E402
 from sr_plugin.core.radiometry import BandScaling, compose  # noqa: E402
 from sr_plugin.core.session import RunSettings  # noqa: E402
 from sr_plugin.core.value_range import VALUE_RANGES  # noqa: E402
@@ -111,3 +114,13 @@ def test_reduced_precision_stays_close():
     backend = OpenVinoBackend(card, weight, "cpu", RunSettings(RADIOMETRY, "uint16", "cpu", "reduced"))
     error = np.abs(backend.forward(batch) - exact).max()
     assert backend.describe().precision == "bfloat16" and 0 < error < 0.02
+
+
+def test_telemetry_is_never_loaded():
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from sr_plugin.worker.backends import openvino_backend as b; "
+        "print(b.device_available('cpu')); openvino = b.load_openvino(); "
+        "from openvino.tools.ovc import telemetry_utils; print(telemetry_utils.tm.__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, package_parent()], capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "openvino.tools.ovc.telemetry_stub"], done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import OrderedDict
 from dataclasses import replace
 from typing import Any
@@ -26,10 +27,20 @@ _SHAPES_KEPT = 6
 _TOLERATED = 1e-4
 
 
-def _core() -> Any:
+def load_openvino() -> Any:
+    """The module ``openvino``, without its telemetry.
+
+    That package would send figures of use over the network, which nobody asked for, and start a process to do so. Its
+    import is made to fail, for which OpenVINO has a stand-in.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     import openvino
 
-    return openvino.Core()
+    return openvino
+
+
+def _core() -> Any:
+    return load_openvino().Core()
 
 
 def device_available(device: str) -> bool:
@@ -72,10 +83,8 @@ class OpenVinoBackend(Backend):
     """
 
     def __init__(self, card: ModelCard, weight: WeightFile, device: str, settings: RunSettings) -> None:
-        import openvino
-
-        self._openvino = openvino
-        self._core = openvino.Core()
+        self._openvino = load_openvino()
+        self._core = self._openvino.Core()
         self._device, self._target = device, _name_of(device)
         reduced = reduced_type(device) if settings.precision == "reduced" else None
         self._asked, self._precision = settings.precision, reduced or "float32"
