@@ -10,9 +10,12 @@ from typing import List
 PROJECT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PACKAGE = "sr_plugin"
 _FILES = ("metadata.txt", "LICENSE", "CHANGELOG.md")
-_FOLDERS = ("resources", "models")
+_FOLDERS = ("resources", "models", "docs")
 #: Folders that serve to make what ships, and do not ship themselves.
-_LEFT_OUT = {os.path.join("models", "recipes")}
+_LEFT_OUT = {
+    os.path.join("models", "recipes"),
+    *(os.path.join("docs", name) for name in ("architecture.md", "adding-a-model.md", "performance.md")),
+}
 
 
 def _ignored(folder: str, names: List[str]) -> List[str]:

@@ -29,6 +29,11 @@ def resources_folder() -> str:
     return _own_folder("resources")
 
 
+def documents_folder() -> str:
+    """Folder of the user guide and its pictures."""
+    return _own_folder("docs")
+
+
 def user_data_folder() -> str:
     """Folder for what the user installs: models and environments. It need not exist yet."""
     override = os.environ.get("SR_PLUGIN_DATA")

@@ -10,7 +10,6 @@ from qgis.PyQt.QtCore import Qt, QTimer, QUrl
 from qgis.PyQt.QtGui import QDesktopServices
 
 from sr_plugin.core.errors import SuperResolutionError
-from sr_plugin.core.locations import plugin_fact
 from sr_plugin.gui.desktop_actions import DesktopActions
 from sr_plugin.gui.message_items import Button, MessageItems
 from sr_plugin.processing.feedback import spoken_duration
@@ -20,9 +19,11 @@ if TYPE_CHECKING:
     from sr_plugin.gui.compare.compare_window import CompareWindow
     from sr_plugin.gui.dock.dock_panel import DockPanel
     from sr_plugin.gui.preview.preview import Preview
+    from sr_plugin.gui.runs.interrupted_list import InterruptedList
     from sr_plugin.gui.runs.run import Run
     from sr_plugin.gui.runs.run_list import RunList
     from sr_plugin.gui.runs.run_queue import RunQueue
+    from sr_plugin.pipeline.interrupted import InterruptedJob
 
 _DOCK_OPEN = "superres/dock_open"
 #: Seconds for which good news stay.
@@ -37,7 +38,7 @@ class Desktop:
 
     Attributes:
         actions: the entries of menu and toolbar.
-        dock, queue, run_list, preview: made with the dock.
+        dock, queue, run_list, interrupted, preview: made with the dock.
         compare: the comparison window, once it was opened.
     """
 
@@ -48,9 +49,11 @@ class Desktop:
         self.dock: Optional[DockPanel] = None
         self.queue: Optional[RunQueue] = None
         self.run_list: Optional[RunList] = None
+        self.interrupted: Optional[InterruptedList] = None
         self.preview: Optional[Preview] = None
         self.compare: Optional[CompareWindow] = None
         self._environment: Optional[Any] = None
+        self._help: Optional[Any] = None
         self._options: Optional[Any] = None
         self._notes: Optional[Any] = None
 
@@ -84,11 +87,17 @@ class Desktop:
             self.preview.deleteLater()
         if self.run_list is not None:
             self.run_list.shut_down()
+        if self.interrupted is not None:
+            self.interrupted.shut_down()
         if self.compare is not None:
             self.compare.shut_down()
         if self._environment is not None:
+            self._environment.shut_down()
             self._environment.close()
             self._environment.deleteLater()
+        if self._help is not None:
+            self._help.close()
+            self._help.deleteLater()
         if self.dock is not None:
             self.dock.shut_down()
             self.iface.removeDockWidget(self.dock)
@@ -103,9 +112,9 @@ class Desktop:
             self._notes.remove()
         if self.actions is not None:
             self.actions.remove()
-        self.dock = self.queue = self.run_list = self.preview = self.compare = None
+        self.dock = self.queue = self.run_list = self.interrupted = self.preview = self.compare = None
         self.actions = self.messages = None
-        self._environment = self._options = self._notes = None
+        self._environment = self._help = self._options = self._notes = None
 
     def show_dock(self) -> None:
         """Show the dock, made now if it never was."""
@@ -126,6 +135,7 @@ class Desktop:
             return self.dock
         from sr_plugin.gui.dock.dock_panel import DockPanel
         from sr_plugin.gui.preview.preview import Preview
+        from sr_plugin.gui.runs.interrupted_list import InterruptedList
         from sr_plugin.gui.runs.run_list import RunList
         from sr_plugin.gui.runs.run_queue import RunQueue
 
@@ -133,7 +143,13 @@ class Desktop:
         queue = RunQueue(self.iface.mainWindow())
         run_list = RunList(queue)
         preview = Preview(self.iface.mapCanvas(), self.iface.mainWindow())
-        dock.set_run_list(run_list)
+        interrupted = InterruptedList(queue.busy_outputs)
+        for widget in (run_list, interrupted):
+            dock.set_run_list(widget)
+        for signal in (queue.added, queue.ended, dock.visibilityChanged):
+            signal.connect(interrupted.refresh)
+        interrupted.continue_requested.connect(self._continue)
+        interrupted.failed.connect(lambda text: self._tell(text, Qgis.MessageLevel.Warning))
         # Later, so that our message lies on top of the one that QGIS itself shows when a task ends.
         queue.ended.connect(self._run_ended, Qt.ConnectionType.QueuedConnection)
         preview.state_changed.connect(dock.set_preview_state)
@@ -146,7 +162,8 @@ class Desktop:
         dock.sample_requested.connect(self.try_sample)
         dock.environment_requested.connect(self.open_environment)
         dock.compare_requested.connect(self.open_compare)
-        self.dock, self.queue, self.run_list, self.preview = dock, queue, run_list, preview
+        self.dock, self.queue, self.preview = dock, queue, preview
+        self.run_list, self.interrupted = run_list, interrupted
         self.iface.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
         self._required_actions().dock.toggled.disconnect(self._toggle_dock)
         dock.setToggleVisibilityAction(self._required_actions().dock)
@@ -160,6 +177,13 @@ class Desktop:
     def _run(self, parameters: Dict[str, Any]) -> None:
         if self.queue is not None:
             self.queue.add(parameters)
+
+    def _continue(self, job: InterruptedJob) -> None:
+        """Queue an interrupted run again; its result goes above the layer that it is made from."""
+        from sr_plugin.processing.continued_run import continued_parameters
+
+        if self.queue is not None:
+            self.queue.add(continued_parameters(job))
 
     def try_sample(self) -> None:
         """Load the sample raster, run the shipped model on it, and say whether it works."""
@@ -188,6 +212,7 @@ class Desktop:
             from sr_plugin.gui.compare.compare_window import CompareWindow
 
             self.compare = CompareWindow(self.iface.mainWindow(), self.iface.mapCanvas())
+            self.compare.environment_requested.connect(self.open_environment)
         self.compare.show_layers(layers, extent=extent_in(self.iface.mapCanvas().mapSettings(), layers[0]))
 
     def open_environment(self) -> None:
@@ -202,8 +227,14 @@ class Desktop:
         self._environment.activateWindow()
 
     def open_help(self) -> None:
-        """Open the plugin's home page."""
-        QDesktopServices.openUrl(QUrl(plugin_fact("homepage")))
+        """Show the user guide."""
+        if self._help is None:
+            from sr_plugin.gui.help_window import HelpWindow
+
+            self._help = HelpWindow(self.iface.mainWindow())
+        self._help.show()
+        self._help.raise_()
+        self._help.activateWindow()
 
     def _environment_changed(self) -> None:
         from sr_plugin.processing.runtime_check import forget
@@ -211,6 +242,8 @@ class Desktop:
         forget()
         if self.preview is not None:
             self.preview.forget_worker()
+        if self.compare is not None:
+            self.compare.forget_worker()
         if self.dock is not None:
             self.dock.refresh_devices()
 

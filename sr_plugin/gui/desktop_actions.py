@@ -40,7 +40,7 @@ class DesktopActions:
         self.environment = self._action(
             theme("/mActionOptions.svg"), tr("Environment…"), tr("The Python that runs the models")
         )
-        self.help = self._action(theme("/mActionHelpContents.svg"), tr("Help"), tr("Open the home page of the plugin"))
+        self.help = self._action(theme("/mActionHelpContents.svg"), tr("Help"), tr("The user guide"))
         iface.addToolBarIcon(self.dock)
         for action in self._all():
             iface.addPluginToRasterMenu(self._menu, action)

@@ -109,7 +109,7 @@ class DesktopShots:
     def run_slowly(self) -> None:
         """Queue a run that lasts a while, another one, and a third."""
         parameters = self.dock.parameters()
-        for more in ({"TILE_SIZE": 32, "EXACT": True}, {}, {"MODEL": "bicubic:4"}):
+        for more in ({"TILE_SIZE": 16}, {}, {"MODEL": "bicubic:4"}):
             self.desktop.queue.add({**parameters, **more})
 
     def cancel(self) -> None:

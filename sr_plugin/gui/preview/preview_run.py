@@ -94,7 +94,7 @@ class PreviewRun:
         context = QgsProcessingContext()
         context.setTransformContext(self._transforms)
         with self._algorithm.readable(self._parameters, context, self.feedback.reading):
-            request = replace(self._algorithm.request(self._parameters, context), tile=TILE)
+            request = replace(self._algorithm.request(self._parameters, context), tile=TILE, listed=False)
             return superresolve(request, self.feedback, sessions)
 
     def layer(self, result: SuperResolveResult) -> QgsRasterLayer:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Set
 
 from qgis.core import (
     QgsApplication,
@@ -114,6 +115,11 @@ class RunQueue(QObject):
         """The run that goes on now."""
         return self._current.run if self._current is not None else None
 
+    def busy_outputs(self) -> Set[str]:
+        """Paths that a run writes to, or is waiting to write to; without those that Processing will choose."""
+        outputs = {str(run.parameters.get("OUTPUT", "")) for run in self.runs if not run.ended}
+        return {path for path in outputs if os.path.isabs(path)}
+
     def shut_down(self, wait_seconds: float = 10.0) -> None:
         """Cancel everything and wait until the running one has ended and cleaned up behind itself."""
         self._closed = True
@@ -191,10 +197,17 @@ class RunQueue(QObject):
 def _with_layer_id(parameters: Dict[str, Any]) -> Any:
     """The parameters with the input layer by its id, which outlives the layer, and that layer (None for a file)."""
     value = parameters.get("INPUT")
-    layer = value if isinstance(value, QgsMapLayer) else QgsProject.instance().mapLayer(str(value))
+    layer = value if isinstance(value, QgsMapLayer) else _project_layer(str(value))
     if layer is None:
         return dict(parameters), None
     return {**parameters, "INPUT": layer.id()}, layer
+
+
+def _project_layer(name: str) -> Optional[QgsMapLayer]:
+    """The layer of the project that has this id, else the first one that shows this dataset."""
+    layers = QgsProject.instance().mapLayers()
+    same = (layer for layer in layers.values() if layer.providerType() == "gdal" and layer.source() == name)
+    return layers.get(name) or next(same, None)
 
 
 def _to_load(parameters: Dict[str, Any]) -> Dict[str, Any]:

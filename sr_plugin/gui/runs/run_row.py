@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from qgis.core import QgsApplication
 from qgis.PyQt.QtCore import QSize, Qt, pyqtSignal
-from qgis.PyQt.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QToolButton, QVBoxLayout, QWidget
 
+from sr_plugin.gui.runs.elided_label import ElidedLabel
 from sr_plugin.gui.runs.run import Run, RunState
 from sr_plugin.processing.translation import tr
 
@@ -37,7 +38,7 @@ class RunRow(QWidget):
         super().__init__(parent)
         self.run = run
         self._icon = QLabel()
-        self._title = _ElidedLabel(run.title)
+        self._title = ElidedLabel(run.title)
         self._status = QLabel()
         self._status.setWordWrap(True)
         self._status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -100,22 +101,3 @@ class RunRow(QWidget):
     def let_go(self) -> None:
         """Follow the run no longer."""
         self.run.changed.disconnect(self.update_state)
-
-
-class _ElidedLabel(QLabel):
-    """A label that shortens its text instead of asking for more room."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self._whole = text
-        self.setToolTip(text)
-        self.setAccessibleName(text)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        font = self.font()
-        font.setBold(True)
-        self.setFont(font)
-
-    def resizeEvent(self, event) -> None:  # noqa: N802 - Qt API
-        """Shorten in the middle: the model at the end tells runs of one layer apart."""
-        self.setText(self.fontMetrics().elidedText(self._whole, Qt.TextElideMode.ElideMiddle, event.size().width()))
-        super().resizeEvent(event)

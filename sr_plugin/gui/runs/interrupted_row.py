@@ -1,0 +1,81 @@
+"""One interrupted run in the list: what it is, how much is done, and what can be done with it."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from qgis.PyQt.QtCore import QDateTime, QLocale, Qt, pyqtSignal
+from qgis.PyQt.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+
+from sr_plugin.gui.runs.elided_label import ElidedLabel
+from sr_plugin.pipeline.interrupted import InterruptedJob, Standing
+from sr_plugin.processing.translation import tr
+
+
+def spoken_standing(job: InterruptedJob) -> str:
+    """How an interrupted run stands, in one line."""
+    moment = QDateTime.fromMSecsSinceEpoch(int(1000 * job.stopped))
+    when = QLocale().toString(moment, QLocale.FormatType.ShortFormat)
+    # Rounded down: 100 % would say that it is whole.
+    text = tr("{percent} % done, {when}").format(percent=int(100 * job.share), when=when)
+    reasons = {
+        Standing.SOURCE_GONE: tr("the input is gone"),
+        Standing.SOURCE_CHANGED: tr("the input has changed"),
+        Standing.PARTIAL_GONE: tr("its partial file is gone"),
+    }
+    reason = reasons.get(job.standing)
+    return tr("{}; {}, so it cannot go on").format(text, reason) if reason else text
+
+
+class InterruptedRow(QWidget):
+    """Shows an interrupted run.
+
+    Args:
+        job: which one.
+        parent: Qt parent.
+
+    Attributes:
+        continue_requested, discard_requested: emitted with the job.
+    """
+
+    continue_requested = pyqtSignal(object)
+    discard_requested = pyqtSignal(object)
+
+    def __init__(self, job: InterruptedJob, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.job = job
+        title = ElidedLabel(tr("{output}, {model}").format(output=os.path.basename(job.request.output), model=job.model))
+        title.setToolTip(job.request.output)
+        self._status = QLabel(spoken_standing(job))
+        self._status.setWordWrap(True)
+        self._status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._status.setToolTip(tr("Input: {}").format(job.request.input))
+        goes_on = job.standing == Standing.CONTINUABLE
+        self.continue_button = self._button(tr("Continue"), tr("Go on where the run stopped"), self.continue_requested)
+        self.continue_button.setVisible(goes_on)
+        text = tr("Discard…") if goes_on else tr("Clean up…")
+        self.discard_button = self._button(text, tr("Delete what was done"), self.discard_requested)
+        bottom = QHBoxLayout()
+        bottom.addWidget(self._status, 1)
+        for button in (self.continue_button, self.discard_button):
+            bottom.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.setSpacing(2)
+        layout.addWidget(title)
+        layout.addLayout(bottom)
+
+    @property
+    def status(self) -> str:
+        """What it tells of the run."""
+        return self._status.text()
+
+    def _button(self, text: str, tip: str, signal: Any) -> QToolButton:
+        button = QToolButton()
+        button.setText(text)
+        button.setToolTip(tip)
+        button.setAccessibleName(tr("{} {}").format(text.rstrip("…"), os.path.basename(self.job.request.output)))
+        button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        button.clicked.connect(lambda _checked: signal.emit(self.job))
+        return button
