@@ -7,21 +7,37 @@ import json
 import math
 import signal
 import sys
-from typing import Any, Optional, Tuple
+from contextlib import nullcontext
+from typing import Any, ContextManager, Optional, Tuple
 
 from sr_plugin.core.card import ModelCard
+from sr_plugin.core.errors import ParameterError
 from sr_plugin.core.pixel_type import PIXEL_TYPES
+from sr_plugin.core.sensors import SENTINEL2
 from sr_plugin.core.session import PRECISIONS, ModelSession
 from sr_plugin.pipeline.band_choice import OTHER_BANDS
-from sr_plugin.pipeline.request import SuperResolveRequest
+from sr_plugin.pipeline.describe import SessionFactory
+from sr_plugin.pipeline.product_input import BandSelection, product_as_input
+from sr_plugin.pipeline.request import RunFeedback, SuperResolveRequest
 from sr_plugin.pipeline.superresolve import superresolve, worker_factory
+from sr_plugin.raster.sentinel2_product import is_sentinel2_product
 
 
-def _numbers(text: str) -> Tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is no list of band numbers such as 1,2,3") from None
+def _names(text: str) -> Tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _bands(text: str) -> Tuple[str, ...]:
+    names = _names(text)
+    if not names or not all(name.isdigit() or name in SENTINEL2 for name in names):
+        raise argparse.ArgumentTypeError(f"'{text}' is no list of band numbers such as 1,2,3")
+    return names
+
+
+def _numbers(names: Tuple[str, ...]) -> Tuple[int, ...]:
+    if not all(name.isdigit() for name in names):
+        raise ParameterError("Bands of a raster are chosen by number.", "Use for example --bands 3,2,1.")
+    return tuple(int(name) for name in names)
 
 
 def _extent(text: str) -> Tuple[float, float, float, float]:
@@ -37,12 +53,13 @@ def _extent(text: str) -> Tuple[float, float, float, float]:
 def add_parser(commands: Any) -> None:
     """Add the sub-command to an argparse sub-parser collection."""
     parser = commands.add_parser("superresolve", help="super-resolve a raster", description=__doc__)
-    parser.add_argument("input", metavar="INPUT", help="any GDAL dataset name")
+    parser.add_argument("input", metavar="INPUT", help="any GDAL dataset name, or a Sentinel-2 product")
     parser.add_argument("output", metavar="OUTPUT", help="the GeoTIFF to write")
     parser.add_argument("--model", default="s2-rgbn-x2", metavar="NAME|FILE", help="default: %(default)s")
     parser.add_argument(
-        "--bands", type=_numbers, default=(), metavar="1,2,3", help="default: by name, else the first ones"
+        "--bands", type=_bands, default=(), metavar="1,2,3|B04,B03", help="default: by name, else the first ones"
     )
+    parser.add_argument("--mask-classes", type=_names, default=(), metavar="cloud_high,...", help="products only")
     parser.add_argument("--extent", type=_extent, metavar="XMIN,YMIN,XMAX,YMAX", help="in the raster's CRS")
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda:N|mps")
     parser.add_argument("--precision", default="auto", choices=PRECISIONS)
@@ -122,17 +139,32 @@ def _in_process(_card: ModelCard) -> ModelSession:
     return LocalSession()
 
 
+def _readable(
+    request: SuperResolveRequest,
+    args: argparse.Namespace,
+    is_product: bool,
+    feedback: RunFeedback,
+    factory: SessionFactory,
+) -> ContextManager[SuperResolveRequest]:
+    if not is_product:
+        return nullcontext(request)
+    return product_as_input(request, BandSelection(args.bands, args.mask_classes), feedback, factory)
+
+
 def run(args: argparse.Namespace) -> int:
     """Run the command.
 
     Raises:
         SuperResolutionError: when there is no whole result.
     """
+    is_product = is_sentinel2_product(args.input)
+    if args.mask_classes and not is_product:
+        raise ParameterError("Only Sentinel-2 products have classes that can be masked.")
     request = SuperResolveRequest(
         input=args.input,
         output=args.output,
         model=args.model,
-        bands=args.bands,
+        bands=() if is_product else _numbers(args.bands),
         extent=args.extent,
         device=args.device,
         precision=args.precision,
@@ -150,7 +182,9 @@ def run(args: argparse.Namespace) -> int:
         create_options=tuple(args.create_option),
     )
     factory = _in_process if args.in_process else worker_factory(args.worker)
-    result = superresolve(request, TerminalFeedback(args.quiet), factory)
+    feedback = TerminalFeedback(args.quiet)
+    with _readable(request, args, is_product, feedback, factory) as readable:
+        result = superresolve(readable, feedback, factory)
     if args.json:
         record = result.to_record()
         if math.isnan(record["consistency_rmse"]):

@@ -49,6 +49,13 @@ class SuperResolutionProvider(QgsProcessingProvider):
         from sr_plugin.processing.exportmodel import ExportModelAlgorithm
         from sr_plugin.processing.modelinfo import ModelInfoAlgorithm
         from sr_plugin.processing.superresolve import SuperResolveAlgorithm
+        from sr_plugin.processing.superresolvesentinel2 import SuperResolveSentinel2Algorithm
 
-        for algorithm in (SuperResolveAlgorithm, CompareEdgesAlgorithm, ModelInfoAlgorithm, ExportModelAlgorithm):
+        for algorithm in (
+            SuperResolveAlgorithm,
+            SuperResolveSentinel2Algorithm,
+            CompareEdgesAlgorithm,
+            ModelInfoAlgorithm,
+            ExportModelAlgorithm,
+        ):
             self.addAlgorithm(algorithm())

@@ -11,6 +11,7 @@ from qgis.core import (
     QgsProcessing,
     QgsProcessingFeatureSource,
     QgsProcessingParameterDefinition,
+    QgsProcessingParameterFile,
     QgsProcessingParameterNumber,
 )
 
@@ -25,6 +26,11 @@ if hasattr(Qgis, "ProcessingNumberParameterType"):
 else:
     INTEGER = QgsProcessingParameterNumber.Type.Integer
     DOUBLE = QgsProcessingParameterNumber.Type.Double
+
+if hasattr(Qgis, "ProcessingFileParameterBehavior"):
+    ONE_FILE = Qgis.ProcessingFileParameterBehavior.File
+else:
+    ONE_FILE = QgsProcessingParameterFile.Behavior.File
 
 if hasattr(Qgis, "ProcessingSourceType"):
     POLYGONS = Qgis.ProcessingSourceType.VectorPolygon

@@ -100,12 +100,9 @@ class SuperResolveAlgorithm(Algorithm):
         self, parameters: Dict[str, Any], context: QgsProcessingContext
     ) -> Tuple[bool, str]:
         """Refuse what can be seen to be wrong before the run starts."""
-        layer = self._input_layer(parameters, context)
-        if layer is not None:
-            # As a layer, so that Processing does not refuse dataset names that are no file names.
-            parameters = {**parameters, "INPUT": layer}
+        parameters = self.with_input_layer(parameters, context)
         problem = (
-            self._input_problem(parameters)
+            self.input_problem(parameters, context)
             or self._output_problem(parameters.get("OUTPUT"), context)
             or self._option_problem(parameters, context)
         )
@@ -170,7 +167,7 @@ class SuperResolveAlgorithm(Algorithm):
         from sr_plugin.pipeline.superresolve import superresolve
 
         request = self.request(parameters, context)
-        result = superresolve(request, ProcessingFeedback(feedback))
+        result = self.finished(superresolve(request, ProcessingFeedback(feedback)), parameters, context, feedback)
         self._prepare_loading(request, result, context)
         return {
             "OUTPUT": result.output,
@@ -180,6 +177,16 @@ class SuperResolveAlgorithm(Algorithm):
             "SECONDS": round(result.seconds, 2),
             "CONSISTENCY_RMSE": result.consistency_rmse,
         }
+
+    def finished(
+        self,
+        result: SuperResolveResult,
+        parameters: Dict[str, Any],
+        context: QgsProcessingContext,
+        feedback: QgsProcessingFeedback,
+    ) -> SuperResolveResult:
+        """The result as it is handed over; subclasses may still change its files."""
+        return result
 
     def request(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> SuperResolveRequest:
         """What the parameters ask for; call :meth:`prepare` before.
@@ -195,7 +202,7 @@ class SuperResolveAlgorithm(Algorithm):
             input=self._dataset,
             output=self.parameterAsOutputLayer(parameters, "OUTPUT", context),
             model=self.parameterAsString(parameters, "MODEL", context).strip(),
-            bands=tuple(self.parameterAsInts(parameters, "BANDS", context)),
+            bands=self.band_numbers(parameters, context),
             extent=self._extent(parameters, context),
             mask=self._mask(parameters, context),
             device=self.parameterAsString(parameters, "DEVICE", context).strip() or "auto",
@@ -211,9 +218,13 @@ class SuperResolveAlgorithm(Algorithm):
             exact=self.parameterAsBoolean(parameters, "EXACT", context),
             cog=self.parameterAsBoolean(parameters, "COG", context),
             keep_partial=self.parameterAsBoolean(parameters, "KEEP_PARTIAL", context),
-            create_options=self._create_options(parameters, context),
+            create_options=self.create_options(parameters, context),
             worker_python=settings.worker_python(),
         )
+
+    def band_numbers(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> Tuple[int, ...]:
+        """Bands that go into the model, in its order; empty where they are to be found by name."""
+        return tuple(self.parameterAsInts(parameters, "BANDS", context))
 
     def _optional_number(self, parameters: Dict[str, Any], name: str, context: QgsProcessingContext) -> Optional[float]:
         # Read as text first: as a number, an empty value could not be told from 0.
@@ -221,7 +232,8 @@ class SuperResolveAlgorithm(Algorithm):
             return None
         return self.parameterAsDouble(parameters, name, context)
 
-    def _create_options(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> Tuple[str, ...]:
+    def create_options(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> Tuple[str, ...]:
+        """The user's creation options."""
         text = self.parameterAsString(parameters, "CREATE_OPTIONS", context)
         return tuple(option.strip() for option in text.split("|") if option.strip())
 
@@ -287,7 +299,12 @@ class SuperResolveAlgorithm(Algorithm):
         text = self.parameterAsString(parameters, "INPUT", context).strip()
         return layer_of_dataset(text) if text else None
 
-    def _input_problem(self, parameters: Dict[str, Any]) -> str:
+    def with_input_layer(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> Dict[str, Any]:
+        """The input as a layer, so that Processing does not refuse dataset names that are no file names."""
+        layer = self._input_layer(parameters, context)
+        return parameters if layer is None else {**parameters, "INPUT": layer}
+
+    def input_problem(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> str:
         """What is wrong with an input given as text; Processing itself would only say that it was not found."""
         text = parameters.get("INPUT")
         return why_not_readable(text) if isinstance(text, str) else ""
@@ -295,7 +312,7 @@ class SuperResolveAlgorithm(Algorithm):
     def _option_problem(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> str:
         if not self.parameterAsString(parameters, "MODEL", context).strip():
             return tr("No model is chosen.")
-        for option in self._create_options(parameters, context):
+        for option in self.create_options(parameters, context):
             if "=" not in option[1:]:
                 return tr("'{}' is no GeoTIFF creation option. Write KEY=VALUE, with | between options.").format(option)
         return ""

@@ -1,0 +1,163 @@
+"""A satellite product as the input of a run: which of its bands, on which grid, and which of them the model takes."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Iterator, List, Optional, Sequence, Tuple
+
+from sr_plugin.core.bands import LayerBand, match_bands
+from sr_plugin.core.card import ModelCard
+from sr_plugin.core.catalogue import find_model
+from sr_plugin.core.errors import BandError, ParameterError
+from sr_plugin.pipeline.band_choice import OTHER_BANDS
+from sr_plugin.pipeline.describe import SessionFactory, find_whole_model
+from sr_plugin.pipeline.request import RunFeedback, SilentFeedback, SuperResolveRequest
+from sr_plugin.raster.band_stack import BandStack, make_stack
+from sr_plugin.raster.output_path import check_output_path
+from sr_plugin.raster.product import Product, ProductBand
+from sr_plugin.raster.sentinel2_product import check_classes, open_sentinel2
+
+
+@dataclass(frozen=True)
+class BandSelection:
+    """What is taken from a product.
+
+    Attributes:
+        bands: names; empty for those that the model expects, else all of the finest resolution.
+        masked_classes: classes of the product's classification that become gaps.
+    """
+
+    bands: Tuple[str, ...] = ()
+    masked_classes: Tuple[str, ...] = ()
+
+
+def _named(card: ModelCard, product: Product) -> Tuple[str, ...]:
+    """Names of the bands that the model expects, where all of them are bands of the product."""
+    layer = [_layer_band(n, band) for n, band in enumerate(product.bands, start=1)]
+    found = None if _flexible(card) else match_bands(card.input_bands, layer)
+    return tuple(product.bands[n - 1].name for n in found) if found else ()
+
+
+def _flexible(card: ModelCard) -> bool:
+    return card.any_bands or card.per_band
+
+
+def _layer_band(number: int, band: ProductBand) -> LayerBand:
+    return LayerBand(number, band.name, band.common_name, band.wavelength_um, "sentinel2")
+
+
+def _finest_first(bands: Sequence[ProductBand]) -> List[ProductBand]:
+    finest = min(band.resolution for band in bands)
+    return sorted(bands, key=lambda band: band.resolution != finest)
+
+
+def _chosen(selection: BandSelection, product: Product, card: ModelCard, other_bands: str) -> List[ProductBand]:
+    """The bands to stack, those of the finest resolution first.
+
+    Raises:
+        SourceUnreadable, BandError: naming the band that is missing, or those whose resolution differs.
+    """
+    if len(set(selection.bands)) != len(selection.bands):
+        raise BandError("A band is chosen twice.")
+    names = selection.bands or _named(card, product)
+    if not names:
+        if not product.bands:
+            product.band(next(iter(product.missing)))
+        finest = min(band.resolution for band in product.bands)
+        names = tuple(band.name for band in product.bands if band.resolution == finest)
+    bands = _finest_first([product.band(name) for name in names])
+    finest = bands[0].resolution
+    coarser = [band for band in bands if band.resolution != finest]
+    if coarser and other_bands == "drop":
+        listed = ", ".join(f"{b.name} ({b.resolution:g} m)" for b in coarser)
+        raise BandError(
+            f"The chosen bands differ in resolution: {listed}, but the others have {finest:g} m.",
+            "Choose bands of one resolution, or let the others be enlarged by interpolation (other bands: enlarge).",
+        )
+    return bands
+
+
+def _fed(bands: Sequence[ProductBand], card: ModelCard, other_bands: str) -> Tuple[int, ...]:
+    """Numbers of the stack's bands that go into the model, in its order.
+
+    Raises:
+        BandError: when the model expects bands that were not chosen.
+    """
+    own = [n for n, band in enumerate(bands, start=1) if band.resolution == bands[0].resolution]
+    if _flexible(card):
+        return tuple(own)
+    able = range(1, len(bands) + 1) if other_bands == "enlarge" else own
+    found = match_bands(card.input_bands, [_layer_band(n, bands[n - 1]) for n in able])
+    if found is not None:
+        return found
+    if any(b.common_name or b.wavelength_um for b in card.input_bands):
+        expected = ", ".join(b.name or b.common_name for b in card.input_bands)
+        raise BandError(
+            f"The model '{card.name}' expects {expected}, but the chosen bands are {', '.join(b.name for b in bands)}.",
+            "Choose the bands that it expects, or a model for any bands.",
+        )
+    return tuple(own)
+
+
+def stack_of(
+    product: Product, selection: BandSelection, card: ModelCard, other_bands: str
+) -> Tuple[BandStack, Tuple[int, ...]]:
+    """The stack that a run reads, and the numbers of the bands that go into the model.
+
+    Raises:
+        SuperResolutionError: naming the band, file or class that is missing or does not fit.
+    """
+    if other_bands not in OTHER_BANDS:
+        raise ParameterError(f"'{other_bands}' is no choice for the other bands.", "Use drop or enlarge.")
+    check_classes(product, selection.masked_classes)
+    bands = _chosen(selection, product, card, other_bands)
+    fed = _fed(bands, card, other_bands)
+    stack = make_stack(product.title, product.platform, bands, product.masks, selection.masked_classes)
+    return stack, fed
+
+
+@contextmanager
+def product_as_input(
+    request: SuperResolveRequest,
+    selection: BandSelection,
+    feedback: Optional[RunFeedback] = None,
+    open_session: Optional[SessionFactory] = None,
+    product: Optional[Product] = None,
+) -> Iterator[SuperResolveRequest]:
+    """While it lasts, the product in a request's input can be read as one raster.
+
+    Args:
+        request: its ``input`` is a product, see :func:`~sr_plugin.raster.sentinel2_product.open_sentinel2`; its
+            ``bands`` are not used.
+        selection: what is taken from it.
+        feedback: where notes on the product go.
+        open_session: measures models that do not tell their scale or reach.
+        product: the opened product, where the caller has it.
+
+    Yields:
+        The request to run.
+
+    Raises:
+        SuperResolutionError: naming what is wrong with product, bands or model.
+    """
+    feedback = feedback or SilentFeedback()
+    product = product or open_sentinel2(request.input)
+    card = (
+        find_whole_model(request.model, open_session, feedback.message) if open_session else find_model(request.model)
+    )
+    stack, fed = stack_of(product, selection, card, request.other_bands)
+    check_output_path(request.output, stack.files)
+    for note in product.notes:
+        feedback.warning(note)
+    feedback.message(_told(product, stack.bands, fed))
+    with stack.mounted() as name:
+        yield replace(request, input=name, bands=fed)
+
+
+def _told(product: Product, bands: Sequence[ProductBand], fed: Sequence[int]) -> str:
+    platform = " ".join(part for part in (product.platform, product.level) if part)
+    text = f"Product: {product.title} ({platform}); bands for the model: "
+    text += ", ".join(bands[n - 1].name for n in fed) + f" at {bands[0].resolution:g} m"
+    carried = [band.name for n, band in enumerate(bands, start=1) if n not in fed]
+    return text + (f"; interpolated: {', '.join(carried)}" if carried else "")

@@ -1,0 +1,102 @@
+"""Parameters and outputs of ``superres:superresolvesentinel2`` beyond those of ``superres:superresolve``."""
+
+from __future__ import annotations
+
+from typing import List
+
+from qgis.core import (
+    QgsProcessingOutputDefinition,
+    QgsProcessingOutputString,
+    QgsProcessingParameterBoolean,
+    QgsProcessingParameterDefinition,
+    QgsProcessingParameterEnum,
+    QgsProcessingParameterFile,
+)
+
+from sr_plugin.core.sensors import SENTINEL2
+from sr_plugin.processing import superresolve_parameters as shared
+from sr_plugin.processing.qgis_enums import ONE_FILE
+from sr_plugin.processing.translation import tr
+from sr_plugin.raster.sentinel2_classes import SCENE_CLASSES
+
+DEFAULT_BANDS = ("B04", "B03", "B02", "B08")
+#: Only layers that are no files need it.
+_NOT_HERE = ("RESOLUTION", "LUMINANCE")
+
+
+def _words(name: str, text: str, choices: List[str], default: List[str]) -> QgsProcessingParameterEnum:
+    """Several of a fixed list of words; the words themselves are the value."""
+    return QgsProcessingParameterEnum(name, text, choices, True, default or None, True, True)
+
+
+def _with_help(parameter: QgsProcessingParameterDefinition, text: str) -> QgsProcessingParameterDefinition:
+    parameter.setHelp(text)
+    return parameter
+
+
+def input_parameters() -> List[QgsProcessingParameterDefinition]:
+    """What is super-resolved, and with which model."""
+    model, extent, mask = shared.input_parameters()[2:]
+    product = QgsProcessingParameterFile(
+        "INPUT",
+        tr("Sentinel-2 product (SAFE folder, ZIP or metadata file)"),
+        ONE_FILE,
+        fileFilter=tr("Sentinel-2 products (MTD_MSIL1C.xml MTD_MSIL2A.xml MTD_TL.xml *.zip);;All files (*)"),
+    )
+    return [
+        _with_help(
+            product,
+            tr(
+                "A product of level 1C or 2A: its SAFE folder, its ZIP (which need not be unpacked), its metadata file "
+                "MTD_MSIL1C.xml or MTD_MSIL2A.xml, the folder of one of its granules, a folder of band files, or band "
+                "files with semicolons between them."
+            ),
+        ),
+        _with_help(
+            _words("BANDS", tr("Bands"), list(SENTINEL2), list(DEFAULT_BANDS)),
+            tr(
+                "Bands of one resolution: 10 m (B02, B03, B04, B08), 20 m (B05, B06, B07, B8A, B11, B12) or 60 m (B01, "
+                "B09, B10). Those that the model expects are put in its order. Left empty, they are the model's own. "
+                "Coarser bands can only be carried along by interpolation, see the other bands."
+            ),
+        ),
+        model,
+        extent,
+        mask,
+        _with_help(
+            _words("MASK_CLOUDS", tr("Classes that become nodata"), list(SCENE_CLASSES), []),
+            tr(
+                "Classes of the product's scene classification (SCL, level 2A) whose pixels become nodata; enlarged by "
+                "nearest neighbour. Level 1C since baseline 04.00 tells clouds, thin_cirrus and snow only."
+            ),
+        ),
+    ]
+
+
+def run_parameters() -> List[QgsProcessingParameterDefinition]:
+    """How it is computed, and in how many files."""
+    files = QgsProcessingParameterBoolean("ONE_FILE_PER_BAND", tr("One file per band"), False)
+    return [
+        *shared.run_parameters(),
+        _with_help(
+            files,
+            tr(
+                "Writes NAME_B04.tif and so on, and NAME.vrt, which shows them as one raster. Needs room for a second "
+                "copy meanwhile."
+            ),
+        ),
+    ]
+
+
+def advanced_parameters() -> List[QgsProcessingParameterDefinition]:
+    """What hardly anybody needs to touch."""
+    return [parameter for parameter in shared.advanced_parameters() if parameter.name() not in _NOT_HERE]
+
+
+def text_outputs() -> List[QgsProcessingOutputDefinition]:
+    """What the run tells beside the raster."""
+    return [
+        *shared.number_and_text_outputs(),
+        QgsProcessingOutputString("BAND_NAMES", tr("Bands of the result, with commas between them")),
+        QgsProcessingOutputString("FILES", tr("Files of the result, with semicolons between them")),
+    ]
