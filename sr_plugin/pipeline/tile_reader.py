@@ -99,8 +99,9 @@ class TileReader:
                 if tile.index not in self._needed if self._needed is not None else tile.index in self._done:
                     continue
                 if tile.core.row != last_row:
-                    # GDAL would keep decoded blocks of the whole scene; a new row of tiles needs few of them again.
-                    source.drop_cache()
+                    if not self._run.source_cache:
+                        # GDAL would keep decoded blocks of the scene; a new row of tiles needs few of them again.
+                        source.drop_cache()
                     last_row = tile.core.row
                 put_patiently(self._queue, self._read(source, mask, tile), self._stopping)
             source.check_unchanged(self._run.plan.source)

@@ -37,6 +37,8 @@ _SAMPLE_SIDE = 512
 #: Rasters up to this number of pixels are read whole for it.
 _READ_WHOLE = 4_000_000
 _SPREAD, _SPREAD_SIDE = 8, 64
+#: Pixels of a block that is too large to be decoded more often than needed.
+_LARGE_BLOCK = 1 << 19
 
 
 @dataclass(frozen=True)
@@ -264,18 +266,24 @@ class RasterSource:
     def row_bytes(self, numbers: Sequence[int], tile: int, rows: int) -> int:
         """Bytes to keep decoded so that no block is decoded for every tile of a row of tiles.
 
-        Only rasters stored in strips need that: their blocks are as wide as the raster.
+        Only rasters stored in strips, whose blocks are as wide as the raster, and those stored in large blocks, such as
+        JPEG 2000, need that.
 
         Args:
             numbers: the bands that are read.
             tile: width of a tile in pixels.
             rows: rows that a row of tiles reads.
         """
-        wide = any(self.dataset.GetRasterBand(n).GetBlockSize()[0] > 4 * tile for n in numbers)
-        if not wide:
-            return 0
+        blocks = [self.dataset.GetRasterBand(n).GetBlockSize() for n in numbers]
         size = sum(np.dtype(info.pixel_type).itemsize for info in self.bands(numbers))
-        return self.grid.width * rows * size
+        if any(width > 4 * tile for width, _ in blocks):
+            return self.grid.width * rows * size
+        large = [(width, height) for width, height in blocks if width * height >= _LARGE_BLOCK]
+        if not large:
+            return 0
+        width, height = max(w for w, _ in large), max(h for _, h in large)
+        touched = (rows - 1) // height + 2
+        return -(-self.grid.width // width) * width * min(touched * height, self.grid.height + height) * size
 
     def identity(self, numbers: Sequence[int]) -> SourceIdentity:
         """Which raster this is, and how to notice that it changed."""

@@ -359,3 +359,16 @@ def test_the_real_scene(shared_dir, tmp_path):
             difference = means - coarse[:970, 1:951]
             shifted = means - coarse[:970, :950]
             assert np.sqrt((difference**2).mean()) < 0.05 * coarse.std() < np.sqrt((shifted**2).mean())
+
+
+def test_the_blocks_of_the_files_are_those_of_the_stack(tmp_path):
+    """Reading decodes a block of JPEG 2000 once for a row of tiles only where the stack tells how large it is."""
+    root, pixels = make_safe(tmp_path, bands=("B04",))
+    large = np.tile(pixels["B04"], (25, 20))
+    write_band(next(root.rglob("IMG_DATA/*_B04.jp2")), large, 10)
+    with stack_of(open_sentinel2(str(root)), ["B04"]).mounted() as name:
+        source = RasterSource(name)
+        if gdal.GetDriverByName("JP2OpenJPEG") is None:
+            pytest.skip("this GDAL writes no JPEG 2000")
+        assert source.dataset.GetRasterBand(1).GetBlockSize() == [1024, 1024]
+        assert source.row_bytes([1], 512, 562) == 2 * 1024 * 2 * 1024 * 2

@@ -125,3 +125,13 @@ def test_a_source_that_changes_is_noticed(make_raster):
     os.remove(path)
     with pytest.raises(SourceChanged):
         source.check_unchanged(identity)
+
+
+def test_large_blocks_are_kept_for_a_row_of_tiles(make_raster):
+    blocks = ["TILED=YES", "BLOCKXSIZE=1024", "BLOCKYSIZE=1024"]
+    large = RasterSource(make_raster(np.zeros((2, 2100, 1500), np.uint16), "large.tif", options=blocks))
+    # Two columns of blocks, and the two rows of blocks that 562 rows of pixels may touch; two bands of two bytes.
+    assert large.row_bytes([1, 2], 512, 562) == 2 * 1024 * 2 * 1024 * 4
+    blocks = ["TILED=YES", "BLOCKXSIZE=256", "BLOCKYSIZE=256"]
+    small = RasterSource(make_raster(np.zeros((2, 600, 600), np.uint16), "small.tif", options=blocks))
+    assert small.row_bytes([1, 2], 512, 562) == 0
