@@ -29,17 +29,36 @@ _SCENE = re.compile(rf"(?:.*[_\-. ])?SCL(?:_(20|60)m)?{_IMAGE}", re.IGNORECASE)
 _CLASSIFICATION = re.compile(rf"MSK_CLASSI_B00{_IMAGE}", re.IGNORECASE)
 _NOT_BANDS = re.compile(r"(?:^|/)(?:QI_DATA|AUX_DATA|HTML|rep_info)/|(?:^|/)MSK_", re.IGNORECASE)
 _TILE = re.compile(r"(?:^|_)T(\d{2}[A-Z]{3})(?:_|$)")
+#: Processing baseline in a product's name; with it, having no offset is a fact.
+_BASELINE = re.compile(r"S2[A-D]_MSIL[12][AC]_\d{8}T\d{6}_N\d{4}_")
 _METADATA_NAMES = "MTD_MSIL1C.xml or MTD_MSIL2A.xml"
 
 
 def is_sentinel2_product(name: str) -> bool:
-    """True for what only :func:`open_sentinel2` can read: a folder or ZIP, a product's metadata file, band files."""
-    if SEPARATOR in name:
+    """True for what :func:`open_sentinel2` reads and GDAL alone would not: a product's folder, ZIP or metadata file.
+
+    Folders and ZIPs that hold something else, such as Zarr, are left to GDAL.
+    """
+    if name.startswith("/vsi"):
+        return False
+    if SEPARATOR in name and not os.path.exists(name):
+        return all(_BAND.fullmatch(os.path.basename(part.strip())) for part in name.split(SEPARATOR) if part.strip())
+    base = os.path.basename(os.path.normpath(name))
+    if is_product_metadata(base) or base.upper() == "MTD_TL.XML" or base.upper().endswith(".SAFE"):
         return True
-    if os.path.isdir(name) or name.lower().rstrip("/\\").endswith((".safe", ".zip")):
-        return not name.startswith("/vsi")
-    base = os.path.basename(name)
-    return is_product_metadata(base) or base.upper() == "MTD_TL.XML"
+    try:
+        if os.path.isdir(name):
+            granule = os.path.basename(os.path.dirname(os.path.abspath(name))).upper() == "GRANULE"
+            return granule or any(_tells(entry) for entry in os.listdir(name))
+        return base.lower().endswith(".zip") and any(_tells(entry) for entry in tree_of_zip(name).entries)
+    except (OSError, SourceUnreadable):
+        return False
+
+
+def _tells(entry: str) -> bool:
+    """True for a file that only Sentinel-2 products have."""
+    file = entry.rpartition("/")[2]
+    return is_product_metadata(file) or _BAND.fullmatch(file) is not None
 
 
 def open_sentinel2(name: str) -> Product:
@@ -107,7 +126,8 @@ def _product(tree: FileTree, granule: str, metadata: Optional[Sentinel2Metadata]
             "..._B04.jp2 were found.",
             "Choose a SAFE folder, its ZIP, its metadata file, or a folder of band files.",
         )
-    implied = add_offset([*inside, tree.root, *list(tree.entries.values())[:1]], {}) if metadata is None else None
+    told = [*inside, tree.root, *list(tree.entries.values())[:1]]
+    implied = add_offset(told, {}) if metadata is None else None
     bands = [_band(name, *files[name], tree, metadata, implied) for name in SENTINEL2 if name in files]
     title = metadata.title if metadata and metadata.title else tree.title
     return Product(
@@ -117,16 +137,18 @@ def _product(tree: FileTree, granule: str, metadata: Optional[Sentinel2Metadata]
         bands=tuple(bands),
         missing=missing,
         masks=_masks(tree, inside),
-        notes=() if metadata else (_without_metadata(implied),),
+        notes=() if metadata else _without_metadata(implied, told),
     )
 
 
-def _without_metadata(implied: Optional[float]) -> str:
+def _without_metadata(implied: Optional[float], names: List[str]) -> Tuple[str, ...]:
     if implied:
-        return f"There is no metadata file; by the product's name reflectance = (number {implied:+g}) / 10000."
+        return (f"There is no metadata file; by the product's name reflectance = (number {implied:+g}) / 10000.",)
+    if any(_BASELINE.search(name) for name in names):
+        return ()
     return (
         "There is no metadata file: reflectance is taken as number / 10000, without the offset that products have "
-        "since January 2022. Choose the product's metadata file if that is wrong."
+        "since January 2022. Choose the product's metadata file if that is wrong.",
     )
 
 

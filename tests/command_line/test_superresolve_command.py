@@ -13,6 +13,7 @@ import pytest
 pytest.importorskip("osgeo", reason="GDAL's Python bindings are not installed")
 
 from tests.conftest import read_raster  # noqa: E402
+from tests.sentinel2_products import make_safe  # noqa: E402
 
 pytestmark = pytest.mark.gdal
 
@@ -41,6 +42,27 @@ def test_a_whole_result_is_one_record(command, source, tmp_path):
     assert record["device"] == "cpu" and record["consistency_rmse"] == 0
     assert read_raster(output).shape == (2, 120, 150)
     assert "Device: CPU" in done.stderr and "1/1" in done.stderr
+
+
+def test_a_sentinel2_product_is_an_input(command, source, tmp_path):
+    root, pixels = make_safe(tmp_path, "1C", "04.00", -1000)
+    output = str(tmp_path / "o.tif")
+    run = ["superresolve", str(root), output, "--model", "nearest:2", "--in-process"]
+    done = command(*run, "--bands", "B08,B04")
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_array_equal(read_raster(output)[:, ::2, ::2], np.stack([pixels["B08"], pixels["B04"]]))
+    assert "bands for the model: B08, B04 at 10 m" in done.stderr
+    carried = command(*run, "--bands", "B04,B8A", "--other-bands", "enlarge")
+    assert carried.returncode == 0 and read_raster(output).shape == (2, 120, 120)
+    for wrong, reason in (
+        (["--bands", "B04,B8A"], "differ in resolution"),
+        (["--bands", "B05"], "has no band B05"),
+        (["--mask-classes", "water"], "no classification"),
+    ):
+        done = command(*run, *wrong)
+        assert done.returncode == 1 and reason in done.stderr, done.stderr
+    done = command("superresolve", source, output, "--bands", "B04")
+    assert done.returncode == 1 and "chosen by number" in done.stderr
 
 
 def test_extent_type_and_in_process(command, source, tmp_path):

@@ -106,10 +106,22 @@ def test_band_files_without_metadata(tmp_path):
         product = open_sentinel2(name)
         assert product.names == ("B04", "B08") and len(product.notes) == 1 and "number / 10000" in product.notes[0]
         assert product.band("B08").offset == 0
-    # The name of the folder tells the baseline.
+    # The name of the folder tells the baseline, with or without an offset.
+    early = tmp_path / "S2A_MSIL1C_20160112T160242_N0201_R097_T18SVG_20160112T160500"
+    shutil.copytree(flat, early)
+    assert open_sentinel2(str(early)).notes == () and open_sentinel2(str(early)).band("B04").offset == 0
     later = tmp_path / "S2A_MSIL1C_20220601T155829_N0400_R097_T18SVG_20220601T192836"
     shutil.copytree(flat, later)
     assert open_sentinel2(str(later)).band("B08").offset == pytest.approx(-0.1)
+
+
+def test_what_gdal_opens_itself_is_left_to_it(tmp_path, make_raster):
+    raster = make_raster(np.ones((1, 4, 4), np.uint8))
+    (tmp_path / "scene.zarr").mkdir()
+    (tmp_path / "scene.zarr" / "zarr.json").write_text("{}")
+    odd = shutil.copy(raster, tmp_path / "a;b.tif")
+    for name in (raster, str(tmp_path / "scene.zarr"), str(odd), f"/vsizip/{tmp_path}/a.zip/b.tif", "WMS:http://a;b"):
+        assert not is_sentinel2_product(name), name
 
 
 def test_level_2a_takes_the_finest_file_of_a_band(tmp_path):
