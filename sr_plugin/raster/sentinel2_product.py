@@ -25,7 +25,8 @@ SEPARATOR = ";"
 
 _IMAGE = r"\.(?:jp2|tiff?)"
 _BAND = re.compile(rf"(?:.*[_\-. ])?(B(?:0[1-9]|1[0-2]|8A))(?:_(10|20|60)m)?{_IMAGE}", re.IGNORECASE)
-_SCENE = re.compile(rf"(?:.*[_\-. ])?SCL(?:_(20|60)m)?{_IMAGE}", re.IGNORECASE)
+#: The first processors of level 2A wrote the word in the middle of the name.
+_SCENE = re.compile(rf"(?:.*[_\-. ])?SCL(?:_L2A_TL_.*)?(?:_(20|60)m)?{_IMAGE}", re.IGNORECASE)
 _CLASSIFICATION = re.compile(rf"MSK_CLASSI_B00{_IMAGE}", re.IGNORECASE)
 _NOT_BANDS = re.compile(r"(?:^|/)(?:QI_DATA|AUX_DATA|HTML|rep_info)/|(?:^|/)MSK_", re.IGNORECASE)
 _TILE = re.compile(r"(?:^|_)T(\d{2}[A-Z]{3})(?:_|$)")
@@ -188,7 +189,10 @@ def _one_tile_hint(files: List[str]) -> str:
 def _missing_files(metadata: Sentinel2Metadata, granule: str, files: Dict[str, Tuple[str, int]]) -> Dict[str, str]:
     """Bands that the metadata lists but that have no file."""
     missing: Dict[str, str] = {}
+    tile = _TILE.search(granule)
     for image in metadata.images:
+        if tile and tile.group(1) not in image:
+            continue
         match = _BAND.fullmatch(f"{image}.jp2")
         if match and match.group(1).upper() not in files:
             missing.setdefault(match.group(1).upper(), f"{image}.jp2")
@@ -219,9 +223,9 @@ def _masks(tree: FileTree, entries: List[str]) -> Tuple[MaskLayer, ...]:
     """Scene classification of level 2A at its finest, else the classification of level 1C since baseline 04.00."""
     scenes: List[Tuple[int, str]] = []
     for entry in entries:
-        match = _SCENE.fullmatch(entry.rpartition("/")[2])
-        if match:
-            scenes.append((int(match.group(1) or 20), entry))
+        name = entry.rpartition("/")[2]
+        if _SCENE.fullmatch(name):
+            scenes.append((60 if re.search(r"_60m\.", name, re.IGNORECASE) else 20, entry))
     if scenes:
         return (MaskLayer(tree.entries[min(scenes)[1]], 1, SCENE_CLASSES),)
     for entry in entries:

@@ -24,7 +24,7 @@ from sr_plugin.raster.sentinel2_product import (  # noqa: E402
     open_sentinel2,
 )
 from sr_plugin.raster.source import RasterSource  # noqa: E402
-from tests.sentinel2_products import TILE, make_safe, metadata_xml, write_band, zipped  # noqa: E402
+from tests.sentinel2_products import TILE, make_safe, metadata_xml, pixels_of, write_band, zipped  # noqa: E402
 
 pytestmark = pytest.mark.gdal
 FOUR = ("B04", "B03", "B02", "B08")
@@ -248,6 +248,56 @@ def test_a_zip_cut_short_is_refused(tmp_path):
     archive.write_bytes(archive.read_bytes()[:-200])
     with pytest.raises(SourceUnreadable, match="cannot be opened"):
         open_sentinel2(str(archive))
+
+
+def test_products_of_the_first_years(tmp_path):
+    """Until December 2016 a product held several tiles, and its files had long names."""
+    root = tmp_path / "S2A_OPER_PRD_MSIL1C_PDMC_20160112T160500_R097_V20160112T160242_20160112T160242.SAFE"
+    images = ""
+    pixels = {}
+    for tile in ("18SVG", "18SVH"):
+        granule = f"S2A_OPER_MSI_L1C_TL_EPA__20160112T160242_A002934_T{tile}_N02.01"
+        images += f'<Granules granuleIdentifier="{granule}">'
+        for band in ("B04", "B08", "B8A"):
+            image = f"S2A_OPER_MSI_L1C_TL_EPA__20160112T160242_A002934_T{tile}_{band}"
+            images += f"<IMAGE_ID>{image}</IMAGE_ID>"
+            pixels[tile, band] = pixels_of(band, int(tile == "18SVH"))
+            if (tile, band) != ("18SVH", "B8A"):
+                path = root / "GRANULE" / granule / "IMG_DATA" / f"{image}.jp2"
+                write_band(path, pixels[tile, band], 20 if band == "B8A" else 10)
+        images += "</Granules>"
+    name = "S2A_OPER_MTD_SAFL1C_PDMC_20160112T160500_R097_V20160112T160242_20160112T160242.xml"
+    (root / name).write_text(
+        '<n1:Level-1C_User_Product xmlns:n1="https://example.org"><PROCESSING_LEVEL>Level-1C</PROCESSING_LEVEL>'
+        f"<PROCESSING_BASELINE>02.01</PROCESSING_BASELINE><Granule_List>{images}</Granule_List>"
+        "<QUANTIFICATION_VALUE>1000</QUANTIFICATION_VALUE></n1:Level-1C_User_Product>"
+    )
+    with pytest.raises(UnsupportedRaster, match=r"2 tiles \(18SVG, 18SVH\).*Choose the folder of one of its granules"):
+        open_sentinel2(str(root / name))
+    product = open_sentinel2(str(root / "GRANULE" / granule))
+    assert product.names == ("B04", "B08") and product.missing["B8A"].endswith("T18SVH_B8A.jp2")
+    assert (product.band("B04").scale, product.band("B04").offset) == (1e-3, 0)
+    with stack_of(product, ["B08"]).mounted() as stack:
+        np.testing.assert_array_equal(read_all(stack)[1].data[0], pixels["18SVH", "B08"])
+
+
+def test_level_2a_of_the_first_processors(tmp_path):
+    root = tmp_path / "S2A_USER_PRD_MSIL2A_PDMC_20160112T160500_R097_V20160112T160242_20160112T160242.SAFE"
+    start = "S2A_USER_MSI_L2A_TL_EPA__20160112T160242_A002934_T18SVG"
+    folder = root / "GRANULE" / f"{start}_N02.01" / "IMG_DATA"
+    write_band(folder / "R10m" / f"{start}_B04_10m.jp2", pixels_of("B04"), 10)
+    scene = np.full((31, 31), 9, np.uint8)
+    write_band(folder / f"{start.replace('MSI', 'SCL')}_20m.jp2", scene, 20)
+    (root / "S2A_USER_MTD_SAFL2A_PDMC_20160112T160500_R097_V20160112T160242.xml").write_text(
+        '<n1:Level-2A_User_Product xmlns:n1="https://example.org"><PROCESSING_LEVEL>Level-2Ap</PROCESSING_LEVEL>'
+        "<L2A_BOA_QUANTIFICATION_VALUE>2000</L2A_BOA_QUANTIFICATION_VALUE>"
+        f"<IMAGE_ID_2A>{start}_B04_10m</IMAGE_ID_2A><PRODUCT_URI_2A>{root.name}</PRODUCT_URI_2A>"
+        "<QUANTIFICATION_VALUE>1000</QUANTIFICATION_VALUE></n1:Level-2A_User_Product>"
+    )
+    product = open_sentinel2(str(root))
+    assert (product.level, product.title, product.band("B04").scale) == ("L2A", root.name, 5e-4)
+    with stack_of(product, ["B04"], ["cloud_high"]).mounted() as stack:
+        assert not read_all(stack)[1].valid.any()
 
 
 def test_several_tiles_are_told_apart_by_their_granule(tmp_path):
