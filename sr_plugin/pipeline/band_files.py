@@ -10,6 +10,7 @@ from osgeo import gdal
 from sr_plugin.core.errors import Cancelled, OutputError
 from sr_plugin.core.grid import Window
 from sr_plugin.raster.gdal_errors import gdal_messages
+from sr_plugin.raster.output_path import check_output_path
 from sr_plugin.raster.source import RasterSource
 from sr_plugin.raster.writer import OutputBand, OutputSpec, RasterWriter
 
@@ -36,6 +37,16 @@ def band_file_names(result: str, descriptions: Sequence[str]) -> Tuple[str, ...]
             name += f"_{number}"
         names.append(f"{stem}_{name}.tif")
     return tuple(names)
+
+
+def check_band_files(result: str, bands: Sequence[str], source_files: Sequence[str]) -> None:
+    """Make sure before a run that the files of :func:`split_into_files` can be written and are none of the source.
+
+    Raises:
+        OutputError: naming the cause.
+    """
+    for name in band_file_names(result, bands):
+        check_output_path(name, source_files)
 
 
 def split_into_files(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Tuple
 
 from qgis.core import QgsCoordinateReferenceSystem, QgsProcessingContext, QgsProcessingFeedback
@@ -112,6 +113,7 @@ class SuperResolveSentinel2Algorithm(SuperResolveAlgorithm):
         self, parameters: Dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> Iterator[None]:
         """While it lasts, GDAL can open the chosen bands as one raster."""
+        from sr_plugin.pipeline.band_files import check_band_files
         from sr_plugin.pipeline.product_input import BandSelection, product_as_input
         from sr_plugin.pipeline.superresolve import worker_factory
 
@@ -123,10 +125,14 @@ class SuperResolveSentinel2Algorithm(SuperResolveAlgorithm):
         selection = BandSelection(
             self._words(parameters, "BANDS", context), self._words(parameters, "MASK_CLOUDS", context)
         )
+        product = self._product or self._open(parameters, context)
+        if self.parameterAsBoolean(parameters, "ONE_FILE_PER_BAND", context):
+            local = [band.path for band in product.bands if os.path.isfile(band.path)]
+            check_band_files(request.output, product.names, local)
         factory = worker_factory(request.worker_python)
         told = ProcessingFeedback(feedback)
         try:
-            with product_as_input(request, selection, told, factory, self._product) as readable:
+            with product_as_input(request, selection, told, factory, product) as readable:
                 self._dataset, self._fed = readable.input, readable.bands
                 yield
         finally:

@@ -6,6 +6,7 @@ that an interrupted run finds its source again under the same name.
 
 from __future__ import annotations
 
+import os
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from sr_plugin.raster.source_files import files_digest, source_files
 
 _FOLDER = "/vsimem/superres"
 _COLOURS = {"red": "Red", "green": "Green", "blue": "Blue"}
+_DRIVERS = ("JP2OpenJPEG", "JP2KAK", "JP2ECW", "JP2MrSID", "JP2Lura", "JPEG2000", "GTiff", "COG")
 #: Corners of two grids that differ by less than this share of a pixel are the same.
 _SAME = 1e-3
 
@@ -58,9 +60,9 @@ def inspect_file(path: str) -> BandFile:
 
     Raises:
         SourceUnreadable: when it is missing, damaged or cut short; the sentence names it.
-        UnsupportedRaster: when it is rotated or has no place.
+        UnsupportedRaster: when it is rotated, has no place, or is neither JPEG 2000 nor GeoTIFF.
     """
-    name = path.rpartition("/")[2]
+    name = os.path.basename(path)
     check_whole(path)
     try:
         dataset = open_dataset(path)
@@ -68,6 +70,9 @@ def inspect_file(path: str) -> BandFile:
         raise SourceUnreadable(
             f"The band file '{name}' cannot be opened ({error.message.rstrip('.')}).", "Download the product again."
         ) from error
+    if dataset.GetDriver().ShortName not in _DRIVERS:
+        # Other formats may name further files, and products come from anywhere.
+        raise UnsupportedRaster(f"The band file '{name}' is neither JPEG 2000 nor GeoTIFF.")
     transform = dataset.GetGeoTransform(can_return_null=True)
     if dataset.RasterCount == 0 or transform is None or transform[2] or transform[4] or not transform[1]:
         raise UnsupportedRaster(f"The band file '{name}' is not georeferenced with north up.")
@@ -101,7 +106,7 @@ def _nests(file: BandFile, grid: Grid) -> bool:
 
 def _check_overlap(file: BandFile, grid: Grid) -> None:
     left, top, width, height = _place(file, grid)
-    name = file.path.rpartition("/")[2]
+    name = os.path.basename(file.path)
     if not _same_crs(file.grid.wkt, grid.wkt):
         raise UnsupportedRaster(f"The band file '{name}' is in another CRS than the other bands.")
     if left >= grid.width or top >= grid.height or left + width <= 0 or top + height <= 0:
@@ -209,7 +214,7 @@ def _interpolated(file: BandFile, grid: Grid, nodata: Optional[float]) -> str:
             messages.note(error)
             warped = None
     if warped is None:
-        name = file.path.rpartition("/")[2]
+        name = os.path.basename(file.path)
         raise SourceUnreadable(f"The band file '{name}' cannot be brought onto the finer grid ({messages.reason}).")
     return str(warped.GetMetadata("xml:VRT")[0])
 
@@ -266,7 +271,7 @@ def _mask_xml(masks: Sequence[MaskLayer], classes: Sequence[str], grid: Grid) ->
         _check_overlap(file, grid)
         if mask.band > file.bands:
             raise SourceUnreadable(
-                f"The classification '{mask.path.rpartition('/')[2]}' has no band {mask.band}.",
+                f"The classification '{os.path.basename(mask.path)}' has no band {mask.band}.",
                 "Download the product again.",
             )
         files += file.files

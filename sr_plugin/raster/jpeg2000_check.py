@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from typing import Any
 
@@ -60,5 +61,5 @@ def check_whole(path: str) -> None:
         finally:
             gdal.VSIFCloseL(file)
     if cut:
-        name = path.rpartition("/")[2]
+        name = os.path.basename(path)
         raise SourceUnreadable(f"The band file '{name}' is cut short.", "Download the product again.")

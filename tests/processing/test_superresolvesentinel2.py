@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -156,6 +157,20 @@ def test_one_file_per_band(run, read_pixels, tmp_path):
     assert virtual.GetRasterBand(4).GetDescription() == "B08"
     assert virtual.GetRasterBand(4).GetScale() == pytest.approx(1e-4)
     assert sorted(os.listdir(tmp_path)) == sorted([root.name, "result.vrt", *map(os.path.basename, files)])
+
+
+def test_one_file_per_band_never_takes_the_place_of_a_band_file(run, tmp_path):
+    from qgis.core import QgsProcessingException
+
+    root, _ = make_safe(tmp_path, driver="GTiff")
+    for file in root.rglob("IMG_DATA/*_B0?.jp2"):
+        shutil.copy(file, tmp_path / f"{file.stem}.tif")
+    bands = sorted(str(f) for f in tmp_path.glob("*.tif"))
+    before = [open(f, "rb").read() for f in bands]
+    output = bands[0].replace("_B02.tif", ".tif")
+    with pytest.raises(QgsProcessingException, match="never modified"):
+        run(";".join(bands), OUTPUT=output, ONE_FILE_PER_BAND=True)
+    assert [open(f, "rb").read() for f in bands] == before and not os.path.exists(output)
 
 
 @pytest.mark.parametrize("apart", [False, True])

@@ -242,6 +242,16 @@ def test_a_band_cut_short_is_named(tmp_path, share):
             stack_of(product, ["B08"])
 
 
+def test_a_band_file_of_another_format_is_refused(tmp_path):
+    """A virtual raster, for example, could name any other file."""
+    root, _ = make_safe(tmp_path, bands=("B04", "B08"))
+    file = next(root.rglob("IMG_DATA/*_B08.jp2"))
+    assert gdal.GetDriverByName("VRT").CreateCopy(f"{file}.vrt", gdal.Open(str(file))) is not None
+    os.replace(f"{file}.vrt", file)
+    with pytest.raises(UnsupportedRaster, match="B08.jp2' is neither JPEG 2000 nor GeoTIFF"):
+        stack_of(open_sentinel2(str(root)), ["B08"])
+
+
 def test_a_zip_cut_short_is_refused(tmp_path):
     root, _ = make_safe(tmp_path, bands=("B04",))
     archive = zipped(root)
