@@ -18,6 +18,8 @@ from sr_plugin.raster.sentinel2_offset import add_offset
 
 #: Numbers per unit of reflectance in all products so far.
 QUANTIFICATION = 10000.0
+#: Bounds of what a quantification value, or the size of an offset, can sensibly be.
+_LEAST, _MOST = 1.0, 1e6
 _FILE_NAME = re.compile(r"(MTD_MSIL(1C|2A)|S2[A-D]_\w{4}_MTD_SAFL(1C|2A)_.*)\.xml", re.IGNORECASE)
 _LEVEL = re.compile(r"Level-(1C|2A)")
 _NAMES = tuple(SENTINEL2)
@@ -60,7 +62,7 @@ class Sentinel2Metadata:
 
 
 def _band_of_id(text: str) -> Optional[str]:
-    return _NAMES[int(text)] if text.isdigit() and int(text) < len(_NAMES) else None
+    return _NAMES[int(text)] if text.isdecimal() and len(text) <= 2 and int(text) < len(_NAMES) else None
 
 
 def _band_of_physical(text: str) -> Optional[str]:
@@ -72,7 +74,7 @@ def _offsets(root: Element, level: str, metadata: Dict[str, str]) -> Dict[str, f
     found: Dict[str, float] = {}
     for element in root.iter("BOA_ADD_OFFSET" if level == "L2A" else "RADIO_ADD_OFFSET"):
         band, value = _band_of_id(element.get("band_id", "")), number((element.text or "").strip())
-        if band and value is not None:
+        if band and value is not None and abs(value) <= _MOST:
             found[band] = value
     if found:
         return found
@@ -94,7 +96,7 @@ def _nodata(root: Element) -> float:
     for special in root.iter("Special_Values"):
         if first_text(special, "SPECIAL_VALUE_TEXT").upper() == "NODATA":
             value = number(first_text(special, "SPECIAL_VALUE_INDEX"))
-            if value is not None:
+            if value is not None and abs(value) <= _MOST:
                 return value
     return 0.0
 
@@ -120,8 +122,8 @@ def read_metadata(data: bytes, name: str) -> Sentinel2Metadata:
     kind = f"L{level.group(1)}"
     tags = ("BOA_QUANTIFICATION_VALUE", "L2A_BOA_QUANTIFICATION_VALUE") if kind == "L2A" else ("QUANTIFICATION_VALUE",)
     quantification = number(first_text(root, *tags)) or QUANTIFICATION
-    if quantification <= 0:
-        raise UnsupportedRaster(f"The quantification value in '{name}' is not above zero.")
+    if not _LEAST <= quantification <= _MOST:
+        raise UnsupportedRaster(f"The quantification value in '{name}', {quantification:g}, cannot be meant.")
     title = first_text(root, "PRODUCT_URI_2A") if kind == "L2A" else ""
     title = title or first_text(root, "PRODUCT_URI", "PRODUCT_URI_1C")
     baseline = first_text(root, "PROCESSING_BASELINE")

@@ -17,6 +17,7 @@ from sr_plugin.core.errors import (  # noqa: E402
 )
 from sr_plugin.core.grid import Window  # noqa: E402
 from sr_plugin.raster.band_stack import make_stack  # noqa: E402
+from sr_plugin.raster.sentinel2_metadata import read_metadata  # noqa: E402
 from sr_plugin.raster.sentinel2_product import (  # noqa: E402
     SCENE_CLASSES,
     check_classes,
@@ -345,6 +346,28 @@ def test_bad_metadata_is_refused_in_words(tmp_path, text, message):
         return
     with pytest.raises(SuperResolutionError, match=message):
         open_sentinel2(str(root))
+
+
+def test_damaged_metadata_never_ends_in_another_error():
+    """Bytes changed, cut out or doubled: read all the same, or refused by an error with a sentence."""
+    whole = metadata_xml("2A", "05.00", "S2A.SAFE", ["GRANULE/a/IMG_DATA/T18SVG_B04"], -1000).encode()
+    rng = np.random.default_rng(7)
+    refused = 0
+    for _ in range(600):
+        data = bytearray(whole)
+        for _ in range(rng.integers(1, 4)):
+            start, length = int(rng.integers(0, len(data))), int(rng.integers(1, 40))
+            piece = bytes(rng.integers(0, 256, int(rng.integers(0, 8)), np.uint8))
+            data[start : start + length] = (piece, data[start : start + length] * 2, b"9" * 30, b"")[rng.integers(4)]
+        try:
+            found = read_metadata(bytes(data), "MTD_MSIL2A.xml")
+        except SuperResolutionError as error:
+            refused += 1
+            assert error.message.endswith(".")
+            continue
+        scale, offset = found.scaling("B04")
+        assert 1e-6 <= scale <= 1 and abs(offset) <= 1e6 and abs(found.nodata) <= 1e6
+    assert 100 < refused < 600
 
 
 def test_what_is_no_product_is_refused_in_words(tmp_path):
