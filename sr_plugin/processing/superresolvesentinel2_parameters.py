@@ -67,7 +67,7 @@ def input_parameters() -> List[QgsProcessingParameterDefinition]:
             _words("MASK_CLOUDS", tr("Classes that become nodata"), list(SCENE_CLASSES), []),
             tr(
                 "Classes of the product's scene classification (SCL, level 2A) whose pixels become nodata; enlarged by "
-                "nearest neighbour. Level 1C since baseline 04.00 tells clouds, thin_cirrus and snow only."
+                "nearest neighbour. Level 1C tells clouds and thin_cirrus only, and snow since baseline 04.00."
             ),
         ),
     ]

@@ -6,6 +6,7 @@ that an interrupted run finds its source again under the same name.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from osgeo import gdal, osr
 from sr_plugin.core.digest import sha256_of_json
 from sr_plugin.core.errors import SourceUnreadable, SuperResolutionError, UnsupportedRaster
 from sr_plugin.core.grid import Grid
+from sr_plugin.raster.cloud_polygons import cloud_raster
 from sr_plugin.raster.gdal_errors import gdal_messages
 from sr_plugin.raster.jpeg2000_check import check_whole
 from sr_plugin.raster.product import MaskLayer, ProductBand
@@ -122,19 +124,20 @@ class BandStack:
         grid: of all bands.
         bands: in the order of the stack.
         files: local files behind it.
-        documents: file name -> virtual raster; the one called like the title is the stack.
+        documents: file name -> contents; the one called like the title is the stack.
     """
 
     title: str
     grid: Grid
     bands: Tuple[ProductBand, ...]
     files: Tuple[str, ...]
-    documents: Dict[str, str]
+    documents: Dict[str, bytes]
 
     @property
     def name(self) -> str:
         """Name under which GDAL opens it while it is mounted."""
-        digest = sha256_of_json([self.documents, files_digest(self.files)])
+        contents = {name: hashlib.sha256(data).hexdigest() for name, data in self.documents.items()}
+        digest = sha256_of_json([contents, files_digest(self.files)])
         return f"{_FOLDER}/{digest[:16]}/{self.title}"
 
     @contextmanager
@@ -145,8 +148,8 @@ class BandStack:
         with _lock:
             _mounted[folder] = _mounted.get(folder, 0) + 1
             if _mounted[folder] == 1:
-                for file, text in self.documents.items():
-                    gdal.FileFromMemBuffer(f"{folder}/{file}", text.replace(_OWN_FOLDER, folder).encode())
+                for file, data in self.documents.items():
+                    gdal.FileFromMemBuffer(f"{folder}/{file}", data.replace(_OWN_FOLDER.encode(), folder.encode()))
         try:
             yield name
         finally:
@@ -184,20 +187,20 @@ def make_stack(
     """
     found = [inspect_file(band.path) for band in bands]
     grid = found[0].grid
-    documents: Dict[str, str] = {}
+    documents: Dict[str, bytes] = {}
     parts: List[str] = []
     files: List[str] = []
     for number, (band, file) in enumerate(zip(bands, found), start=1):
         _check_overlap(file, grid)
         files += file.files
         if not _nests(file, grid):
-            documents[f"{band.name}.vrt"] = _interpolated(file, grid, band.nodata)
+            documents[f"{band.name}.vrt"] = _interpolated(file, grid, band.nodata).encode()
             file = BandFile(f"{_OWN_FOLDER}/{band.name}.vrt", grid, file.type_name, (512, 128), 1, ())
         parts.append(_band_xml(number, band, file, grid))
-    mask_xml, mask_files = _mask_xml(masks, masked_classes, grid)
+    mask_xml, mask_files = _mask_xml(masks, masked_classes, grid, documents)
     files += mask_files
     name = "".join(c if c.isalnum() or c in "._-" else "_" for c in title)[:100] or "product"
-    documents[name] = _dataset_xml(grid, platform, parts, mask_xml)
+    documents[name] = _dataset_xml(grid, platform, parts, mask_xml).encode()
     return BandStack(name, grid, tuple(bands), tuple(dict.fromkeys(files)), documents)
 
 
@@ -259,7 +262,18 @@ def _band_xml(number: int, band: ProductBand, file: BandFile, grid: Grid) -> str
     return f"{head}>{''.join(parts)}{_source_xml(file, 1, grid)}</VRTRasterBand>"
 
 
-def _mask_xml(masks: Sequence[MaskLayer], classes: Sequence[str], grid: Grid) -> Tuple[str, List[str]]:
+def _mask_file(mask: MaskLayer, grid: Grid, documents: Dict[str, bytes]) -> BandFile:
+    """The classification as a raster; polygons are drawn into one."""
+    if not mask.path.lower().endswith(".gml"):
+        return inspect_file(mask.path)
+    documents["clouds.tif"], own = cloud_raster(mask.path, grid)
+    real = (os.path.realpath(mask.path),) if os.path.isfile(mask.path) else ()
+    return BandFile(f"{_OWN_FOLDER}/clouds.tif", own, "Byte", (own.width, 1), 1, real)
+
+
+def _mask_xml(
+    masks: Sequence[MaskLayer], classes: Sequence[str], grid: Grid, documents: Dict[str, bytes]
+) -> Tuple[str, List[str]]:
     """The mask band: 0 where a masked class lies, 255 elsewhere; and the files behind it."""
     sources: List[str] = []
     files: List[str] = []
@@ -267,7 +281,7 @@ def _mask_xml(masks: Sequence[MaskLayer], classes: Sequence[str], grid: Grid) ->
         numbers = {mask.classes[name] for name in classes if name in mask.classes}
         if not numbers:
             continue
-        file = inspect_file(mask.path)
+        file = _mask_file(mask, grid, documents)
         _check_overlap(file, grid)
         if mask.band > file.bands:
             raise SourceUnreadable(

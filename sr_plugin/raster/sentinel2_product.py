@@ -8,6 +8,7 @@ from typing import Dict, List, Optional, Tuple
 
 from sr_plugin.core.errors import BandError, SourceNotFound, SourceUnreadable, UnsupportedRaster
 from sr_plugin.core.sensors import SENTINEL2
+from sr_plugin.raster.cloud_polygons import CLOUD_TYPES
 from sr_plugin.raster.file_tree import FileTree, tree_of_files, tree_of_folder, tree_of_zip
 from sr_plugin.raster.product import MaskLayer, Product, ProductBand
 from sr_plugin.raster.sentinel2_classes import SCENE_CLASSES
@@ -28,6 +29,7 @@ _BAND = re.compile(rf"(?:.*[_\-. ])?(B(?:0[1-9]|1[0-2]|8A))(?:_(10|20|60)m)?{_IM
 #: The first processors of level 2A wrote the word in the middle of the name.
 _SCENE = re.compile(rf"(?:.*[_\-. ])?SCL(?:_L2A_TL_.*)?(?:_(20|60)m)?{_IMAGE}", re.IGNORECASE)
 _CLASSIFICATION = re.compile(rf"MSK_CLASSI_B00{_IMAGE}", re.IGNORECASE)
+_CLOUDS = re.compile(r"(?:.*_)?MSK_CLOUDS_(?:.*_)?B00(?:_MSIL1C)?\.gml", re.IGNORECASE)
 _NOT_BANDS = re.compile(r"(?:^|/)(?:QI_DATA|AUX_DATA|HTML|rep_info)/|(?:^|/)MSK_", re.IGNORECASE)
 _TILE = re.compile(r"(?:^|_)T(\d{2}[A-Z]{3})(?:_|$)")
 #: Processing baseline in a product's name; with it, having no offset is a fact.
@@ -220,7 +222,7 @@ def _band(
 
 
 def _masks(tree: FileTree, entries: List[str]) -> Tuple[MaskLayer, ...]:
-    """Scene classification of level 2A at its finest, else the classification of level 1C since baseline 04.00."""
+    """Scene classification of level 2A at its finest, else the classification or the cloud polygons of level 1C."""
     scenes: List[Tuple[int, str]] = []
     for entry in entries:
         name = entry.rpartition("/")[2]
@@ -233,6 +235,10 @@ def _masks(tree: FileTree, entries: List[str]) -> Tuple[MaskLayer, ...]:
             path = tree.entries[entry]
             opaque = {"cloud_medium": 1, "cloud_high": 1}
             return (MaskLayer(path, 1, opaque), MaskLayer(path, 2, {"thin_cirrus": 1}), MaskLayer(path, 3, {"snow": 1}))
+    for entry in entries:
+        if _CLOUDS.fullmatch(entry.rpartition("/")[2]):
+            numbers = {"cloud_medium": "OPAQUE", "cloud_high": "OPAQUE", "thin_cirrus": "CIRRUS"}
+            return (MaskLayer(tree.entries[entry], 1, {name: CLOUD_TYPES[kind] for name, kind in numbers.items()}),)
     return ()
 
 
@@ -245,8 +251,8 @@ def check_classes(product: Product, classes: Tuple[str, ...]) -> None:
     """
     if classes and not product.masks:
         raise SourceUnreadable(
-            f"The product '{product.title}' holds no classification (SCL or MSK_CLASSI_B00), so nothing can be masked "
-            "by class.",
+            f"The product '{product.title}' holds no classification (SCL, MSK_CLASSI or MSK_CLOUDS), so no class "
+            "can be masked.",
             "Leave the masked classes out, or use the level 2A product.",
         )
     unknown = [name for name in classes if name not in product.mask_classes]

@@ -203,9 +203,47 @@ def test_classification_of_level_1c(tmp_path):
         check_classes(product, ("water",))
 
 
+_MASK = """<?xml version="1.0"?><eop:Mask xmlns:eop="http://www.opengis.net/eop/2.0" xmlns:gml="http://www.opengis.net/gml/3.2">
+<gml:name>MSK_CLOUDS_pixels_B00</gml:name><eop:maskMembers>{}</eop:maskMembers></eop:Mask>"""
+_FEATURE = """<eop:MaskFeature><eop:maskType codeSpace="urn:gs2:S2PDGS:maskType">{}</eop:maskType><eop:extentOf>
+<gml:Polygon><gml:exterior><gml:LinearRing><gml:posList srsDimension="2">{}</gml:posList></gml:LinearRing>
+</gml:exterior></gml:Polygon></eop:extentOf></eop:MaskFeature>"""
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_cloud_polygons_of_early_level_1c(tmp_path, packed):
+    root, pixels = make_safe(tmp_path, "1C", "02.04", None, ("B04",))
+    x, y = 435730, 4179460
+
+    def square(col, row, side):
+        corners = ((0, 0), (side, 0), (side, side), (0, side), (0, 0))
+        return " ".join(f"{x + 60 * (col + a)} {y - 60 * (row + b)}" for a, b in corners)
+
+    features = _FEATURE.format("OPAQUE", square(2, 3, 2)) + _FEATURE.format("CIRRUS", square(6, 6, 1))
+    file = next(root.rglob("QI_DATA")) / "MSK_CLOUDS_B00.gml"
+    file.write_text(_MASK.format(features))
+    product = open_sentinel2(str(zipped(root) if packed else root))
+    assert product.mask_classes == ("cloud_medium", "cloud_high", "thin_cirrus")
+
+    def gaps(*names):
+        with stack_of(product, ["B04"], names).mounted() as name:
+            return ~read_all(name)[1].valid[0]
+
+    cloud = gaps("cloud_high")
+    # All pixels inside, and none farther away than the one pixel of 60 m that the outline may touch.
+    assert cloud[18:30, 12:24].all() and cloud.sum() <= 4 + (4 * 6) ** 2
+    assert not cloud[36:42, 36:42].any() and gaps("thin_cirrus")[36:42, 36:42].all()
+    if not packed:
+        file.write_text(_MASK.format(_FEATURE.format("OPAQUE", "1 2 x")))
+        with pytest.raises(SourceUnreadable, match="MSK_CLOUDS_B00.gml' holds a polygon that cannot be understood"):
+            gaps("cloud_high")
+        file.write_text(_MASK.format(""))
+        assert gaps("cloud_high").sum() == 4
+
+
 def test_a_product_without_classification_says_so(tmp_path):
     root, _ = make_safe(tmp_path, bands=("B04",))
-    with pytest.raises(SourceUnreadable, match=r"no classification \(SCL or MSK_CLASSI_B00\)"):
+    with pytest.raises(SourceUnreadable, match=r"no classification \(SCL, MSK_CLASSI or MSK_CLOUDS\)"):
         check_classes(open_sentinel2(str(root)), ("cloud_high",))
 
 
