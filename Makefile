@@ -8,6 +8,8 @@ SHELL := /bin/bash
 SYSTEM_PYTHON ?= /usr/bin/python3
 PROFILE ?= $(HOME)/.local/share/QGIS/QGIS3/profiles/default
 PYTEST_ARGS ?=
+# How long `make fuzz` goes on.
+FUZZ_SECONDS ?= 300
 
 APT_PACKAGES := qgis python3-qgis qgis-providers python3-gdal gdal-bin python3-venv python3-pip xvfb xauth fonts-dejavu-core
 LISTS := sr_plugin/runtime/requirements
@@ -28,7 +30,7 @@ define install
 	  || $(1) -m pip install $(PIP_FLAGS) $(2) -c $(LISTS)/cpu.txt --extra-index-url $(CPU_INDEX)
 endef
 
-.PHONY: help system setup demo test test-all test-plain stage lint bench screenshots package deploy clean
+.PHONY: help system setup demo test test-all test-plain stage lint fuzz bench screenshots package deploy clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -87,6 +89,12 @@ test-all: $(VENV)/.full stage test-plain ## all tests, and the engine's with Num
 test-plain: $(PLAIN)/.full ## the engine's tests without QGIS and GDAL, with NumPy 2
 	$(TEST_ENVIRONMENT) $(PLAIN)/bin/python -m pytest -m "not slow and not gdal and not qgis and not gui" \
 	  tests $(patsubst %,--ignore=tests/%,raster processing gui benchmarks) $(PYTEST_ARGS)
+
+fuzz: $(VENV)/.full ## damaged and hostile inputs, other ones each time, for FUZZ_SECONDS (300)
+	@mkdir -p build/run && chmod 700 build/run
+	@while [ $$SECONDS -lt $(FUZZ_SECONDS) ]; do \
+	  SR_FUZZ_PROFILE=long $(TEST_ENVIRONMENT) $(PYTHON) -m pytest tests/fuzz -x -q $(PYTEST_ARGS); \
+	done
 
 lint: $(VENV)/.full ## style, grammar of Python 3.9 outside the worker, security scan
 	$(PYTHON) -m ruff check --exclude sr_plugin/worker --exclude tests/worker .

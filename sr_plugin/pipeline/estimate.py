@@ -22,6 +22,8 @@ _REMEMBERED = 200
 _COMPARABLE = 4
 #: The speed of a run with fewer pixels is that of its preparations, and says nothing about much larger rasters.
 _TELLING = 128 * 128
+#: No run takes as long, in seconds, or has as many pixels; also keeps out what is no number.
+_ENDLESS = 1e18
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,11 @@ def _speeds() -> Dict[str, _Speed]:
     try:
         with open(_speed_file(), encoding="utf-8") as file:
             values = json.load(file)
-        return {str(key): _Speed(float(value[0]), float(value[1]), int(value[2])) for key, value in values.items()}
-    except (OSError, ValueError, AttributeError, TypeError, IndexError):
+        speeds = {key: _Speed(float(value[0]), float(value[1]), int(value[2])) for key, value in values.items()}
+    except (OSError, ValueError, AttributeError, TypeError, LookupError, OverflowError, RecursionError):
         # Without the memory of earlier runs there is no estimate of time, which is all that is lost.
         return {}
+    return {key: speed for key, speed in speeds.items() if all(0 <= value < _ENDLESS for value in astuple(speed))}
 
 
 def _key(plan: JobPlan) -> str:

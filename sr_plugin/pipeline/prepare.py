@@ -54,6 +54,7 @@ class PreparedRun:
         scaling: a sentence that says how values are mapped to the model.
         estimate: what it will cost.
         source_cache: bytes of decoded blocks worth keeping while reading.
+        source_files: local files that the source is made of.
     """
 
     plan: JobPlan
@@ -63,6 +64,7 @@ class PreparedRun:
     scaling: str
     estimate: Estimate
     source_cache: int = 0
+    source_files: Tuple[str, ...] = ()
 
 
 def _area(source: RasterSource, request: SuperResolveRequest) -> Window:
@@ -89,6 +91,8 @@ def _masked_area(area: Window, grid: Grid, mask: Sequence[bytes]) -> Window:
     extents = [PolygonMask([wkb]).extent() for wkb in mask]
     xs = [v for e in extents for v in (e[0], e[2])]
     ys = [v for e in extents for v in (e[1], e[3])]
+    if not np.isfinite(xs + ys).all():
+        raise EmptyExtent("The mask holds coordinates that are not finite.")
     reached = grid.window_of_extent((min(xs), min(ys), max(xs), max(ys))).intersection(area)
     if reached.empty:
         raise EmptyExtent("The mask polygons do not overlap the raster.")
@@ -333,7 +337,7 @@ def _plan(
     check_disk(estimate, output.path)
     typical = typical_values(sample.data, valid)
     cache = source.row_bytes(numbers, plan.tile, plan.tile + 2 * plan.margin)
-    return PreparedRun(plan, output, typical, request.mask, scaling.description, estimate, cache)
+    return PreparedRun(plan, output, typical, request.mask, scaling.description, estimate, cache, source.files)
 
 
 def _output(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from typing import Callable, Dict, Mapping, Optional, Tuple
+from typing import Callable, Dict, Mapping, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -27,14 +27,32 @@ def output_window(run: PreparedRun, index: int) -> Window:
     return plan.tiles[index].core.shifted(-plan.area.col, -plan.area.row).scaled(plan.card.scale)
 
 
-def _stem(run: PreparedRun) -> str:
-    return f"{run.output.path}.{run.plan.digest[:8]}.part"
+class PartialFiles(NamedTuple):
+    """Paths of what an unfinished run keeps beside its output."""
+
+    raster: str
+    journal: str
+
+
+def partial_files(output: str, digest: str) -> PartialFiles:
+    """Where a run keeps what it has done.
+
+    Args:
+        output: final path of the result.
+        digest: of the job plan.
+    """
+    stem = f"{output}.{digest[:8]}.part"
+    return PartialFiles(stem + ".tif", stem + ".jsonl")
+
+
+def _files(run: PreparedRun) -> PartialFiles:
+    return partial_files(run.output.path, run.plan.digest)
 
 
 def recorded_computation(run: PreparedRun) -> Optional[Computation]:
     """What computed the tiles of an interrupted run of the same job, or None where there was none."""
-    stem = _stem(run)
-    return Journal(stem + ".jsonl", run.plan).computation() if os.path.exists(stem + ".tif") else None
+    files = _files(run)
+    return Journal(files.journal, run.plan).computation() if os.path.exists(files.raster) else None
 
 
 class UnfinishedOutput:
@@ -53,11 +71,11 @@ class UnfinishedOutput:
     def __init__(self, run: PreparedRun, feedback: RunFeedback, computation: Computation) -> None:
         self._run = run
         self._computation = computation
-        stem = _stem(run)
-        self.journal = Journal(stem + ".jsonl", run.plan)
+        files = _files(run)
+        self.journal = Journal(files.journal, run.plan)
         self.done: Dict[int, TileEntry] = {}
         self.statistics = BandStatistics(len(run.output.bands))
-        self.writer = self._resume(stem + ".tif", feedback)
+        self.writer = self._resume(files.raster, feedback)
         try:
             self.journal.start(self.done, computation)
         except OSError as error:

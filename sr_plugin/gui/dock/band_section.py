@@ -40,6 +40,7 @@ class BandSection(Section):
         self._by_hand = False
         self._rows = QWidget()
         self._state = QLabel()
+        self._state.setTextFormat(Qt.TextFormat.PlainText)
         self._state.setWordWrap(True)
         self.problem = HintLabel(PROBLEM)
         self.hint = HintLabel(WARNING)

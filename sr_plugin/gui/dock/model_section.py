@@ -59,6 +59,7 @@ class ModelSection(Section):
         self.combo.setToolTip(tr("Model that estimates the finer detail, or an interpolation to compare it with"))
         self.combo.setAccessibleName(tr("Model"))
         self._state = QLabel()
+        self._state.setTextFormat(Qt.TextFormat.PlainText)
         self._state.setWordWrap(True)
         self.problem = HintLabel(PROBLEM)
         self.values = ValueChoice()
