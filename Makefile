@@ -13,6 +13,7 @@ FUZZ_SECONDS ?= 300
 
 APT_PACKAGES := qgis python3-qgis qgis-providers python3-gdal gdal-bin python3-venv python3-pip xvfb xauth fonts-dejavu-core
 LISTS := sr_plugin/runtime/requirements
+DEVICE ?= cpu
 CPU_INDEX := https://download.pytorch.org/whl/cpu
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -106,8 +107,9 @@ lint: $(VENV)/.full ## style, grammar of Python 3.9 outside the worker, security
 screenshots: $(VENV)/.light stage ## pictures of the real desktop in build/screenshots
 	$(PYTHON) tools/screenshots.py build/screenshots
 
-bench: $(VENV)/.full ## time the engine
+bench: $(VENV)/.full ## time the engine, then all runtimes and precisions side by side (DEVICE=cuda for a GPU)
 	$(TEST_ENVIRONMENT) $(PYTHON) -m tests.benchmarks.bench_engine $(BENCH_ARGS)
+	$(TEST_ENVIRONMENT) $(PYTHON) -m tests.benchmarks.bench_backends --device $(DEVICE) --worker $(PYTHON) $(BACKEND_ARGS)
 
 package: stage ## zip for QGIS' plugin repository, checked against its rules
 	@python=$(SYSTEM_PYTHON); [ -x "$$python" ] || python=python3; "$$python" tools/package.py

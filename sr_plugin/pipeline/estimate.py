@@ -130,8 +130,13 @@ def estimate_run(plan: JobPlan, output: OutputSpec) -> Estimate:
     )
 
 
-def check_disk(estimate: Estimate, path: str) -> None:
+def check_disk(estimate: Estimate, path: str, partial: str = "") -> None:
     """Refuse a run that cannot fit.
+
+    Args:
+        estimate: what it will cost.
+        path: the result.
+        partial: what an interrupted run of the same job may have written already.
 
     Raises:
         DiskFull: with what is needed and what is free.
@@ -139,7 +144,8 @@ def check_disk(estimate: Estimate, path: str) -> None:
     folder = os.path.dirname(os.path.abspath(path))
     free = shutil.disk_usage(folder).free
     needed = estimate.disk_bytes + estimate.temporary_bytes
-    if free < needed * _LEAST_SHARE:
+    written = os.path.getsize(partial) if os.path.isfile(partial) else 0
+    if free + written < needed * _LEAST_SHARE:
         raise DiskFull(
             f"The result needs up to {needed / 1e6:.0f} MB in '{folder}', but only {free / 1e6:.0f} MB are free."
         )

@@ -1,4 +1,4 @@
-"""Runs that were interrupted: an index in the user's data folder, what can be continued, and what is to be cleared away.
+"""Interrupted runs: an index in the user's data folder, what can be continued, and what is to be cleared away.
 
 Every run enters itself when it starts writing and takes itself off when it ends well or is given up. So a run whose
 process was killed is found again, whatever interface had started it. One small file a run: nobody has to share one.
@@ -20,9 +20,9 @@ from sr_plugin.core.digest import sha256_of_json
 from sr_plugin.core.errors import OutputError
 from sr_plugin.core.locations import user_data_folder
 from sr_plugin.pipeline.output_lock import OutputLock, is_locked
+from sr_plugin.pipeline.partial_files import PartialFiles, partial_files
 from sr_plugin.pipeline.prepare import PreparedRun
 from sr_plugin.pipeline.request import SuperResolveRequest
-from sr_plugin.pipeline.unfinished import PartialFiles, partial_files
 from sr_plugin.raster.source_files import files_digest
 
 _VERSION = 1

@@ -9,7 +9,6 @@ from typing import IO, Optional
 
 from sr_plugin.core.errors import OutputBusy, OutputError
 
-
 #: What the system answers when somebody else holds a lock.
 _HELD = (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK, errno.EDEADLK)
 

@@ -27,6 +27,7 @@ from sr_plugin.pipeline.describe import SessionFactory, find_whole_model
 from sr_plugin.pipeline.estimate import Estimate, check_disk, estimate_run
 from sr_plugin.pipeline.match_check import check_match
 from sr_plugin.pipeline.memory import choose_tile
+from sr_plugin.pipeline.partial_files import partial_files
 from sr_plugin.pipeline.request import RunFeedback, SuperResolveRequest
 from sr_plugin.pipeline.scaling import ScalingChoice, choose_scaling
 from sr_plugin.raster import hdf5_reader
@@ -334,7 +335,7 @@ def _plan(
     )
     output = _output(request, source, plan, _output_bands(card, infos, fed), scaling)
     estimate = estimate_run(plan, output)
-    check_disk(estimate, output.path)
+    check_disk(estimate, output.path, partial_files(output.path, plan.digest).raster)
     typical = typical_values(sample.data, valid)
     cache = source.row_bytes(numbers, plan.tile, plan.tile + 2 * plan.margin)
     return PreparedRun(plan, output, typical, request.mask, scaling.description, estimate, cache, source.files)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from typing import Callable, Dict, Mapping, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, Mapping, Optional, Tuple
 
 import numpy as np
 
 from sr_plugin.core.errors import Cancelled, OutputError, SourceChanged, SuperResolutionError
 from sr_plugin.core.grid import Window
 from sr_plugin.pipeline.journal import Computation, Journal, TileEntry, checksum
+from sr_plugin.pipeline.partial_files import PartialFiles, partial_files
 from sr_plugin.pipeline.prepare import PreparedRun
 from sr_plugin.pipeline.request import RunFeedback
 from sr_plugin.raster.band_statistics import BandStatistics
+from sr_plugin.raster.whole_file import is_whole
 from sr_plugin.raster.writer import RasterWriter
 
 #: What follows the output's name in the names of partial files and journals: eight digits of the job's digest.
@@ -25,24 +27,6 @@ def output_window(run: PreparedRun, index: int) -> Window:
     """Where a tile's pixels lie in the result."""
     plan = run.plan
     return plan.tiles[index].core.shifted(-plan.area.col, -plan.area.row).scaled(plan.card.scale)
-
-
-class PartialFiles(NamedTuple):
-    """Paths of what an unfinished run keeps beside its output."""
-
-    raster: str
-    journal: str
-
-
-def partial_files(output: str, digest: str) -> PartialFiles:
-    """Where a run keeps what it has done.
-
-    Args:
-        output: final path of the result.
-        digest: of the job plan.
-    """
-    stem = f"{output}.{digest[:8]}.part"
-    return PartialFiles(stem + ".tif", stem + ".jsonl")
 
 
 def _files(run: PreparedRun) -> PartialFiles:
@@ -91,6 +75,8 @@ class UnfinishedOutput:
         recorded = self.journal.read() if known and os.path.exists(partial) else {}
         if not recorded:
             return RasterWriter(self._run.output, partial)
+        # A disk that was full when the file was closed leaves directories that a later close would not mend.
+        sound = is_whole(partial, self._run.output.size)
         try:
             old = RasterWriter(self._run.output, partial, reopen=True)
         except OutputError:
@@ -100,7 +86,7 @@ class UnfinishedOutput:
         feedback.message(
             f"Going on with an interrupted run: {len(self.done)} of {len(self._run.plan.tiles)} tiles are done"
         )
-        if whole:
+        if whole and sound:
             return old
         # Where blocks cannot even be read, writing over them might fail too: what is sound moves to a new file.
         fresh = RasterWriter(self._run.output, partial + ".new.tif")

@@ -6,8 +6,9 @@ import threading
 import time
 from collections.abc import Callable
 
-#: A worker that computes on the CPU spends at least this share of the time there, even on a machine that is crowded.
-_LEAST_CPU_SHARE = 0.01
+#: A worker that computes on the CPU spends at least this share of the time there, even on a machine that is crowded or
+#: while weights come from a slow drive; the signs themselves cost less than so many seconds each.
+_LEAST_CPU_SHARE, _LEAST_CPU_SECONDS = 0.001, 0.001
 
 
 class Heartbeat:
@@ -29,9 +30,9 @@ class Heartbeat:
         threading.Thread(target=self._beat, name="sr-alive", daemon=True).start()
 
     def _beat(self) -> None:
-        spent = time.process_time()
+        spent, least = time.process_time(), max(_LEAST_CPU_SECONDS, _LEAST_CPU_SHARE * self._seconds)
         while True:
             time.sleep(self._seconds)
             before, spent = spent, time.process_time()
-            if not self.needs_cpu or spent - before > _LEAST_CPU_SHARE * self._seconds:
+            if not self.needs_cpu or spent - before > least:
                 self._send()

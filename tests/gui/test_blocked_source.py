@@ -9,7 +9,8 @@ import pytest
 
 from tests.conftest import write_raster
 from tests.gui.desktop_fixtures import project  # noqa: F401 - a fixture
-from tests.gui.desktop_tools import scene_pixels, ticking, wait_until, work_off
+from tests.gui.desktop_tools import scene_pixels, wait_until, work_off
+from tests.gui.ticks import ticking
 from tests.slow_server import serve  # noqa: F401 - a fixture
 
 pytestmark = [pytest.mark.qgis, pytest.mark.gui]

@@ -89,12 +89,13 @@ def test_a_continued_run_goes_on_and_leaves_the_list(desktop, scene, project, tm
 
 
 def test_extent_mask_and_numbers_survive_the_way_through_processing(desktop, scene, tmp_path):
+    from dataclasses import replace
+
     from qgis.core import QgsGeometry, QgsRectangle
 
+    from sr_plugin.pipeline.superresolve import superresolve
     from tests.conftest import read_raster
     from tests.pipeline.conftest import local
-    from sr_plugin.pipeline.superresolve import superresolve
-    from dataclasses import replace
 
     box = scene.extent()
     extent = (box.xMinimum() + 12.3, box.yMinimum() + 45.6, box.xMaximum() - 7.8, box.yMaximum() - 9.1)
@@ -109,7 +110,7 @@ def test_extent_mask_and_numbers_survive_the_way_through_processing(desktop, sce
         (row,) = open_dock(desktop).rows
         row.continue_button.click()
         run = desktop.queue.runs[-1]
-        wait_until(lambda: run.ended, 60)
+        wait_until(lambda run=run: run.ended, 60)
         assert run.state.value == "done", run.log
         assert "Going on with an interrupted run" in run.log
         whole = replace(request, output=str(tmp_path / "whole.tif"))

@@ -6,6 +6,8 @@ Arguments: folder, seconds, Python of the worker. Run by ``test_load.py`` in a p
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import gc
 import glob
 import json
 import os
@@ -32,6 +34,13 @@ def resident(pid="self"):
     return 1024 * (int(fields["RssAnon"].split()[0]) + int(fields["RssShmem"].split()[0]))
 
 
+def own_memory():
+    """Resident bytes of this process, once it gave back what is free: a heap in pieces is no leak."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    return resident()
+
+
 def open_files():
     """What this process holds open, without what the listing itself opens."""
     return sorted(os.readlink(f"/proc/self/fd/{n}") for n in os.listdir("/proc/self/fd") if _is_open(n))
@@ -46,7 +55,7 @@ def traces(folder):
     children = [open(path, encoding="ascii").read().split() for path in glob.glob("/proc/self/task/*/children")]
     return {
         "files": len(open_files()),
-        "threads": sorted(thread.name for thread in threading.enumerate()),
+        "threads": sorted(thread.name.split("-")[0] for thread in threading.enumerate()),
         "children": sum(map(len, children)),
         "shared memory": sorted(os.listdir("/dev/shm")),
         "folder": sorted(os.listdir(folder)),
@@ -119,7 +128,7 @@ def main():
         if len(rounds) % 3 == 1:
             loop.cold()
         workers = {"previews": loop.previews.worker.pid, "runs": loop.runs.worker.pid}
-        sizes = {"plugin": resident(), **{name: resident(pid) for name, pid in workers.items()}}
+        sizes = {"plugin": own_memory(), **{name: resident(pid) for name, pid in workers.items()}}
         rounds.append({**sizes, **traces(folder)})
     for sessions in (loop.previews, loop.runs):
         sessions.close()

@@ -125,8 +125,8 @@ def test_a_killed_process_is_found_from_another_folder(run, source, tmp_path, pr
 
 
 def test_a_dead_worker_leaves_a_run_that_can_go_on(run, source, worker_python):
-    from tests.pipeline.test_survival import KillsItsWorker
     from sr_plugin.runtime.worker_session import WorkerSession
+    from tests.pipeline.test_survival import KillsItsWorker
 
     feedback = KillsItsWorker()
 
