@@ -122,6 +122,10 @@ class Loop:
 def main():
     folder, seconds, python = sys.argv[1], float(sys.argv[2]), sys.argv[3]
     loop, until = Loop(folder, python), time.monotonic() + seconds
+    for _ in range(3):
+        # A warm-up with all that comes later.
+        loop.round()
+        loop.cold()
     rounds = []
     while time.monotonic() < until or len(rounds) < 6:
         loop.round()

@@ -2,7 +2,6 @@
 
 import json
 import os
-import statistics
 import subprocess
 import sys
 
@@ -38,15 +37,16 @@ def test_two_hours_of_tiles_in_a_nutshell(tmp_path, project_dir, worker_python, 
     third = len(rounds) // 3
     for side in ("plugin", "previews", "runs"):
         sizes = [each[side] for each in rounds]
-        # Medians, because a heap breathes by some megabytes with what happens to lie at its end.
-        before, after = statistics.median(sizes[third : 2 * third]), statistics.median(sizes[2 * third :])
-        line = f"{side}: {before / 1e6:.1f} MB in the middle third, {after / 1e6:.1f} MB in the last one"
+        # Peaks, because a heap breathes with what happens to lie at its end; a leak makes new ones again and again.
+        before, after = max(sizes[: 2 * third]), max(sizes[2 * third :])
+        line = f"{side}: at most {before / 1e6:.1f} MB in the first two thirds, {after / 1e6:.1f} MB in the last one"
         record_property(f"{side}_megabytes", [round(size / 1e6, 1) for size in sizes])
         print(f"{line}; {len(rounds)} rounds, {told['tiles']} tiles")
         assert after < 1.05 * before, f"{line}: {[round(size / 1e6) for size in sizes]}"
     for name in ("files", "threads", "children", "folder", "temporary"):
         assert rounds[-1][name] == rounds[third][name], name
-    assert end["folder"] == ["input.tif"] and end["temporary"] == [] and end["children"] == 0
+    # onnxruntime keeps a number of its own in ".ses".
+    assert end["folder"] == ["input.tif"] and set(end["temporary"]) <= {".ses"} and end["children"] == 0
     assert end["threads"] == ["MainThread"]
     assert sorted(os.listdir("/dev/shm")) == shared == end["shared memory"]
     assert os.listdir(tmp_path / "data" / "runs") == []
