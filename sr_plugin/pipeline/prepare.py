@@ -311,21 +311,12 @@ def _plan(
     )
     if scaling.warning:
         feedback.warning(scaling.warning)
-    settings = RunSettings(
-        radiometry=compose(scaling.bands, card.value_range, card.output_count(fed)),
-        output_type=pixel_type,
-        device=request.device,
-        precision=request.precision,
-        luminance=request.luminance,
-        fed_bands=fed if fed < len(infos) else 0,
-        consistency=request.consistency,
-    )
     plan = JobPlan(
         source=source.identity(numbers),
         grid=source.grid,
         area=area,
         card=card,
-        settings=settings,
+        settings=_settings(request, card, scaling, pixel_type, fed, len(infos)),
         tile=_tile(request, card, margin, len(infos)),
         margin=margin,
         nodata=None if mask_band else _nodata(request, infos, pixel_type, marked_gaps),
@@ -339,6 +330,20 @@ def _plan(
     typical = typical_values(sample.data, valid)
     cache = source.row_bytes(numbers, plan.tile, plan.tile + 2 * plan.margin)
     return PreparedRun(plan, output, typical, request.mask, scaling.description, estimate, cache, source.files)
+
+
+def _settings(
+    request: SuperResolveRequest, card: ModelCard, scaling: ScalingChoice, pixel_type: str, fed: int, count: int
+) -> RunSettings:
+    return RunSettings(
+        radiometry=compose(scaling.bands, card.value_range, card.output_count(fed)),
+        output_type=pixel_type,
+        device=request.device,
+        precision=request.precision,
+        luminance=request.luminance,
+        fed_bands=fed if fed < count else 0,
+        consistency=request.consistency,
+    )
 
 
 def _output(
