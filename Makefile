@@ -8,9 +8,12 @@ SHELL := /bin/bash
 SYSTEM_PYTHON ?= /usr/bin/python3
 PROFILE ?= $(HOME)/.local/share/QGIS/QGIS3/profiles/default
 PYTEST_ARGS ?=
+# How long `make fuzz` goes on.
+FUZZ_SECONDS ?= 300
 
 APT_PACKAGES := qgis python3-qgis qgis-providers python3-gdal gdal-bin python3-venv python3-pip xvfb xauth fonts-dejavu-core
 LISTS := sr_plugin/runtime/requirements
+DEVICE ?= cpu
 CPU_INDEX := https://download.pytorch.org/whl/cpu
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -28,7 +31,7 @@ define install
 	  || $(1) -m pip install $(PIP_FLAGS) $(2) -c $(LISTS)/cpu.txt --extra-index-url $(CPU_INDEX)
 endef
 
-.PHONY: help system setup demo test test-all test-plain stage lint bench screenshots package deploy clean
+.PHONY: help system setup demo test test-all test-plain stage lint fuzz bench screenshots package deploy clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -88,6 +91,12 @@ test-plain: $(PLAIN)/.full ## the engine's tests without QGIS and GDAL, with Num
 	$(TEST_ENVIRONMENT) $(PLAIN)/bin/python -m pytest -m "not slow and not gdal and not qgis and not gui" \
 	  tests $(patsubst %,--ignore=tests/%,raster processing gui benchmarks) $(PYTEST_ARGS)
 
+fuzz: $(VENV)/.full ## damaged and hostile inputs, other ones each time, for FUZZ_SECONDS (300)
+	@mkdir -p build/run && chmod 700 build/run
+	@while [ $$SECONDS -lt $(FUZZ_SECONDS) ]; do \
+	  SR_FUZZ_PROFILE=long $(TEST_ENVIRONMENT) $(PYTHON) -m pytest tests/fuzz -x -q $(PYTEST_ARGS); \
+	done
+
 lint: $(VENV)/.full ## style, grammar of Python 3.9 outside the worker, security scan
 	$(PYTHON) -m ruff check --exclude sr_plugin/worker --exclude tests/worker .
 	$(PYTHON) -m ruff check --target-version py310 sr_plugin/worker tests/worker
@@ -98,8 +107,9 @@ lint: $(VENV)/.full ## style, grammar of Python 3.9 outside the worker, security
 screenshots: $(VENV)/.light stage ## pictures of the real desktop in build/screenshots
 	$(PYTHON) tools/screenshots.py build/screenshots
 
-bench: $(VENV)/.full ## time the engine
+bench: $(VENV)/.full ## time the engine, then all runtimes and precisions side by side (DEVICE=cuda for a GPU)
 	$(TEST_ENVIRONMENT) $(PYTHON) -m tests.benchmarks.bench_engine $(BENCH_ARGS)
+	$(TEST_ENVIRONMENT) $(PYTHON) -m tests.benchmarks.bench_backends --device $(DEVICE) --worker $(PYTHON) $(BACKEND_ARGS)
 
 package: stage ## zip for QGIS' plugin repository, checked against its rules
 	@python=$(SYSTEM_PYTHON); [ -x "$$python" ] || python=python3; "$$python" tools/package.py

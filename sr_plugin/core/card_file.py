@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 import os
 import re
-from typing import Any, Dict, List, Mapping
+import stat
+from typing import Any, Dict, List, Mapping, Optional
 
 from sr_plugin.core.card import BandSpec, ModelCard, PointSpread, TileConstraints, WeightFile
+from sr_plugin.core.card_check import checked_card
 from sr_plugin.core.errors import ModelUnreadable
 from sr_plugin.core.range_json import range_from_json, range_to_json
+from sr_plugin.core.strict_json import parse_json
 
 STAC_VERSION = "1.1.0"
 MLM_SCHEMA = "https://stac-extensions.github.io/mlm/v1.5.1/schema.json"
@@ -170,8 +173,12 @@ def _card_of_fields(item: Mapping[str, Any], folder: str, card_path: str) -> Mod
 
     def bands(key: str) -> Any:
         return tuple(
-            BandSpec(str(b["name"]), str(b.get("common_name") or ""), b.get("wavelength_um")) for b in p.get(key) or []
+            BandSpec(str(b["name"]), str(b.get("common_name") or ""), wavelength(b.get("wavelength_um")))
+            for b in p.get(key) or []
         )
+
+    def wavelength(value: Any) -> Optional[float]:
+        return None if value is None else float(value)
 
     gsd, tiles, psf = p.get("sr:gsd_m"), p.get("sr:tiles") or {}, p.get("sr:psf") or {}
     fixed = tiles.get("fixed")
@@ -222,8 +229,8 @@ def card_from_item(item: Mapping[str, Any], folder: str, card_path: str = "") ->
 
         return card_from_mlm(item, folder, card_path)
     try:
-        return _card_of_fields(item, folder, card_path)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        return checked_card(_card_of_fields(item, folder, card_path))
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise ModelUnreadable(
             f"The model card '{card_path or item.get('id', '')}' lacks a field or has one of the wrong form ({error}).",
             "Write the card anew, or remove it so that the model file is recognised by itself.",
@@ -237,11 +244,13 @@ def read_card(path: str) -> ModelCard:
         ModelUnreadable: when the file is no card.
     """
     try:
-        if os.path.getsize(path) > MAX_CARD_BYTES:
-            raise ModelUnreadable(f"The model card '{path}' is too large to be one.")
+        facts = os.stat(path)
+        # A pipe of this name would be waited for without end.
+        if not stat.S_ISREG(facts.st_mode) or facts.st_size > MAX_CARD_BYTES:
+            raise ModelUnreadable(f"The model card '{path}' is no ordinary file, or too large to be one.")
         with open(path, encoding="utf-8") as file:
-            item = json.load(file)
-    except (OSError, ValueError, RecursionError) as error:
+            item = parse_json(file.read())
+    except (OSError, ValueError) as error:
         raise ModelUnreadable(f"The model card '{path}' cannot be read ({error}).") from error
     if not isinstance(item, dict):
         raise ModelUnreadable(f"The model card '{path}' is no STAC item.")

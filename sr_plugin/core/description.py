@@ -14,6 +14,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from sr_plugin.core.architectures.family import bands as named_bands
 from sr_plugin.core.card import ModelCard, TileConstraints
+from sr_plugin.core.card_check import checked_card
 from sr_plugin.core.errors import ModelUnreadable
 from sr_plugin.core.locations import user_cache_folder
 from sr_plugin.core.range_json import range_from_json
@@ -95,9 +96,10 @@ def complete_card(card: ModelCard, description: Mapping[str, Any]) -> ModelCard:
                 changes[name] = str(description[name])
         notes = [card.notes] + [str(note) for note in description.get("notes") or ()]
         changes["notes"] = " ".join(note for note in notes if note)
-    except (KeyError, TypeError, ValueError) as error:
+        completed = checked_card(replace(card, **changes))
+    except (LookupError, TypeError, ValueError, OverflowError) as error:
         raise ModelUnreadable(f"The description of the model '{card.name}' is of the wrong form ({error}).") from error
-    return with_unmeasured(replace(card, **changes), ())
+    return with_unmeasured(completed, ())
 
 
 def _path(sha256: str) -> str:

@@ -65,8 +65,9 @@ def _plain_yaml(text: str) -> Dict[str, _Value]:
 
 
 def _band(name: str) -> BandSpec:
-    number = re.fullmatch(r"[Bb](?:and)?0*(\d+[Aa]?)", name.strip())
-    full = f"B{number.group(1).upper():0>2}" if number else ""
+    # No pattern for the leading zeros: tried at each of them, it would take the square of their number.
+    number = re.fullmatch(r"[Bb](?:and)?(\d+[Aa]?)", name.strip())
+    full = f"B{number.group(1).lstrip('0').upper():0>2}" if number else ""
     return sentinel2_band(full) if full in SENTINEL2 else BandSpec(name)
 
 
@@ -80,8 +81,11 @@ def recipe_beside(model_path: str) -> Optional[EvolandRecipe]:
         path = os.path.splitext(model_path)[0] + suffix
         if not os.path.isfile(path) or os.path.getsize(path) > _MAX_BYTES:
             continue
-        with open(path, encoding="utf-8", errors="replace") as file:
-            values = _plain_yaml(file.read())
+        try:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                values = _plain_yaml(file.read())
+        except OSError as error:
+            raise ModelUnreadable(f"'{path}' beside the model cannot be read ({error}).") from error
         bands = values.get("bands")
         if not isinstance(bands, list) or "factor" not in values or "margin" not in values:
             continue

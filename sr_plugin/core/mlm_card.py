@@ -13,6 +13,7 @@ from urllib.parse import urlparse
 
 from sr_plugin.core.bands import SENTINEL2, sentinel2_band
 from sr_plugin.core.card import BandSpec, ModelCard
+from sr_plugin.core.card_check import MAX_SCALE, checked_card
 from sr_plugin.core.description import unmeasured, with_unmeasured
 from sr_plugin.core.errors import ModelUnreadable
 from sr_plugin.core.value_range import ValueRange
@@ -29,14 +30,13 @@ def _local(href: str, folder: str, card_path: str) -> Optional[str]:
     """The file of an asset: below the card's folder, or downloaded beside the card; None where it is not there."""
     root = os.path.realpath(folder)
     if urlparse(href).scheme in ("http", "https", "s3", "gs"):
-        path = os.path.join(root, os.path.basename(urlparse(href).path))
-    else:
-        path = os.path.realpath(os.path.join(root, href))
-        if os.path.commonpath([root, path]) != root:
-            raise ModelUnreadable(
-                f"The model card '{card_path}' points to a file outside its own folder.",
-                "Use only cards that you trust.",
-            )
+        href = os.path.basename(urlparse(href).path)
+    path = os.path.realpath(os.path.join(root, href))
+    if os.path.commonpath([root, path]) != root:
+        raise ModelUnreadable(
+            f"The model card '{card_path}' points to a file outside its own folder.",
+            "Use only cards that you trust.",
+        )
     return path if os.path.isfile(path) else None
 
 
@@ -128,13 +128,14 @@ def _scale(item: Mapping[str, Any]) -> Optional[int]:
     properties = item["properties"]
     given = properties.get("mlm:hyperparameters") or {}
     for key in _SCALE_KEYS:
-        if isinstance(given.get(key), int) and 1 <= given[key] <= 64:
+        if isinstance(given.get(key), int) and 1 <= given[key] <= MAX_SCALE:
             return int(given[key])
     source = (properties["mlm:input"][0]["input"]["shape"])[-2:]
     result = (properties["mlm:output"][0]["result"]["shape"])[-2:]
     if min(*source, *result) <= 0 or result[0] % source[0] or result[0] * source[1] != result[1] * source[0]:
         return None
-    return int(result[0] // source[0])
+    factor = int(result[0] // source[0])
+    return factor if 1 <= factor <= MAX_SCALE else None
 
 
 def _changes(item: Mapping[str, Any], card: ModelCard) -> Dict[str, Any]:
@@ -183,10 +184,11 @@ def card_from_mlm(item: Mapping[str, Any], folder: str, card_path: str = "") -> 
         path = _model_file(item, folder, where)
         card = card_from_onnx(path) if path.lower().endswith(".onnx") else card_from_checkpoint(path)
         changes, scale = _changes(item, card), _scale(item)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError) as error:
+        described = checked_card(replace(card, **changes))
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
         raise _refused(where, f"a field is missing or of the wrong form ({error})") from error
     known = [name for name, key in (("range", "value_range"), ("bands", "input_bands")) if key in changes]
     if "scale" in unmeasured(card) and scale is not None:
-        changes["scale"] = scale
+        described = replace(described, scale=scale)
         known.append("scale")
-    return with_unmeasured(replace(card, **changes), [name for name in unmeasured(card) if name not in known])
+    return with_unmeasured(described, [name for name in unmeasured(card) if name not in known])

@@ -37,7 +37,7 @@ def _is_builtin(name: str) -> bool:
 
 
 def _check_name(name: str, overwrite: bool) -> None:
-    if not _NAME.match(name):
+    if not _NAME.fullmatch(name):
         raise ParameterError(f"'{name}' is no name for a model.", "Use letters, digits, points, dashes, underscores.")
     if _is_builtin(name) or name in {card.name for card in shipped_models()}:
         raise ParameterError(f"The plugin itself has a model '{name}'.", "Install it under another name.")

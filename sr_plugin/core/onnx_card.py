@@ -12,6 +12,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from sr_plugin.core.architectures.family import bands as named_bands
 from sr_plugin.core.card import ModelCard, TileConstraints, WeightFile
+from sr_plugin.core.card_check import MAX_SCALE, checked_card
 from sr_plugin.core.description import with_unmeasured
 from sr_plugin.core.digest import sha256_of
 from sr_plugin.core.errors import ModelUnreadable
@@ -45,10 +46,11 @@ def _images(header: OnnxHeader, path: str) -> Tuple[OnnxImage, OnnxImage]:
 def _scale(known: Dict[str, Any], source: OnnxImage, result: OnnxImage) -> Optional[int]:
     """The scale factor that metadata or fixed shapes tell."""
     declared = known.get("sr:scale")
-    if isinstance(declared, int) and 1 <= declared <= 64:
+    if isinstance(declared, int) and 1 <= declared <= MAX_SCALE:
         return declared
     if source.height and result.height and result.height % source.height == 0:
-        return result.height // source.height
+        factor = result.height // source.height
+        return factor if factor <= MAX_SCALE else None
     return None
 
 
@@ -105,4 +107,10 @@ def card_from_onnx(path: str) -> ModelCard:
         )
     if "reach" in missing:
         card = replace(card, reach=None)
-    return with_unmeasured(card, missing)
+    try:
+        return with_unmeasured(checked_card(card), missing)
+    except ValueError as error:
+        raise ModelUnreadable(
+            f"'{path}' says of itself what no model can be ({error}).",
+            "Put a model card (JSON) of the same name beside it, which is read instead.",
+        ) from error

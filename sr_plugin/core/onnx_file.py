@@ -137,12 +137,30 @@ def _tensor(reader: _Reader, span: _Value) -> OnnxTensor:
     return OnnxTensor(name, element, shape)
 
 
+def _external_of_sparse(reader: _Reader, span: _Value) -> Iterator[str]:
+    for number, value in reader.fields(*_span(span)):
+        if number in (1, 2):
+            yield from _external_of_tensor(reader, value)
+
+
 def _external_of_tensor(reader: _Reader, span: _Value) -> Iterator[str]:
     for number, value in reader.fields(*_span(span)):
         if number == 13:
             key, text = _pair(reader, value)
             if key == "location":
                 yield text
+
+
+def _external_of_node(reader: _Reader, span: _Value, depth: int) -> Iterator[str]:
+    attributes = [v for n, v in reader.fields(*_span(span)) if n == 5]
+    for attribute in attributes:
+        for part, content in reader.fields(*_span(attribute)):
+            if part in (5, 10):
+                yield from _external_of_tensor(reader, content)
+            elif part in (22, 23):
+                yield from _external_of_sparse(reader, content)
+            elif part in (6, 11):
+                yield from _external_of_graph(reader, content, depth + 1)
 
 
 def _external_of_graph(reader: _Reader, span: _Value, depth: int = 0) -> Iterator[str]:
@@ -152,14 +170,16 @@ def _external_of_graph(reader: _Reader, span: _Value, depth: int = 0) -> Iterato
     for number, value in reader.fields(*_span(span)):
         if number == 5:
             yield from _external_of_tensor(reader, value)
+        elif number == 15:
+            yield from _external_of_sparse(reader, value)
         elif number == 1:
-            attributes = [v for n, v in reader.fields(*_span(value)) if n == 5]
-            for attribute in attributes:
-                for part, content in reader.fields(*_span(attribute)):
-                    if part in (5, 10):
-                        yield from _external_of_tensor(reader, content)
-                    elif part in (6, 11):
-                        yield from _external_of_graph(reader, content, depth + 1)
+            yield from _external_of_node(reader, value, depth)
+
+
+def _external_of_function(reader: _Reader, span: _Value) -> Iterator[str]:
+    for number, value in reader.fields(*_span(span)):
+        if number == 7:
+            yield from _external_of_node(reader, value, 0)
 
 
 def _pair(reader: _Reader, span: _Value) -> Tuple[str, str]:
@@ -198,6 +218,8 @@ def _read(reader: _Reader, size: int) -> OnnxHeader:
         elif number == 14:
             key, text = _pair(reader, value)
             header.metadata[key] = text
+        elif number == 25:
+            header.external.extend(dict.fromkeys(_external_of_function(reader, value)))
     # Old exporters list the weights among the inputs.
     header.inputs = [tensor for tensor in header.inputs if tensor.name not in weights]
     return header
@@ -231,7 +253,8 @@ def check_external_data(path: str, header: OnnxHeader) -> None:
     """
     folder = os.path.realpath(os.path.dirname(os.path.abspath(path)))
     for location in header.external:
-        target = os.path.realpath(os.path.join(folder, location))
+        # No file has a zero in its name; the system's functions would fail on it.
+        target = os.path.realpath(os.path.join(folder, location.replace("\0", "?")))
         if os.path.isabs(location) or not target.startswith(os.path.join(folder, "")):
             raise ModelUnreadable(
                 f"'{path}' keeps its weights in a file outside its own folder ({location}).",

@@ -13,6 +13,7 @@ from sr_plugin.core.bands import SENTINEL2, sentinel2_band
 from sr_plugin.core.card import KINDS, BandSpec, ModelCard, PointSpread
 from sr_plugin.core.errors import ModelUnreadable
 from sr_plugin.core.range_json import range_from_json, range_to_json
+from sr_plugin.core.strict_json import parse_json
 from sr_plugin.core.value_range import VALUE_RANGES, ValueRange
 
 _VERSION = 1
@@ -58,8 +59,8 @@ def parse_metadata(texts: Mapping[str, str]) -> Dict[str, Any]:
     values: Dict[str, Any] = {}
     for key, text in texts.items():
         try:
-            values[key] = json.loads(text)
-        except (ValueError, RecursionError):
+            values[key] = parse_json(text)
+        except ValueError:
             values[key] = text
     return values
 

@@ -21,6 +21,7 @@ VERSION = 1
 MAX_HEADER_BYTES = 4 << 20
 MAX_ARRAYS = 256
 MAX_FRAME_BYTES = 16 << 30
+_MAX_RATIO = 1e6
 _DTYPES = frozenset("|u1 |i1 |b1 <u2 <i2 <u4 <i4 <u8 <i8 <f2 <f4 <f8".split())
 
 
@@ -93,19 +94,23 @@ def _read_array(stream: BinaryIO, entry: Any, allowance: int) -> NamedArray:
         raise ProtocolError("A message lists an array in a form that is not understood.")
     dtype, shape = entry.get("dtype"), entry.get("shape")
     whole = isinstance(shape, list) and all(type(n) is int and 0 <= n < 2**40 for n in shape)
-    if dtype not in _DTYPES or not whole or len(shape) > 8:
+    if not isinstance(dtype, str) or dtype not in _DTYPES or not whole or len(shape) > 8:
         raise ProtocolError("A message lists an array of a type or shape that is not allowed.")
     count = 1
     for n in shape:
         count *= n
     if count * np.dtype(dtype).itemsize > allowance:
         raise ProtocolError("A message announces more bytes than are allowed.")
-    data = empty_array(shape, dtype)
+    ratio = entry.get("ratio", 1.0)
+    # Whole numbers have no end in JSON, and those beyond a float's range cannot be one.
+    if not isinstance(ratio, (int, float)) or not 0 < ratio < _MAX_RATIO:
+        raise ProtocolError("A message gives a grid ratio that is no number.")
+    try:
+        data = empty_array(shape, dtype)
+    except (MemoryError, OSError, ValueError) as error:
+        raise ProtocolError("A message announces an array that cannot be made.") from error
     if data.size:
         _read_exactly(stream, memoryview(data.reshape(-1)).cast("B"))
-    ratio = entry.get("ratio", 1.0)
-    if not isinstance(ratio, (int, float)):
-        raise ProtocolError("A message gives a grid ratio that is no number.")
     return NamedArray(str(entry.get("name", "")), data, float(ratio))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import Callable, Dict, Sequence, Tuple
 
 from qgis.core import Qgis
@@ -37,7 +38,8 @@ class MessageItems:
             seconds: after which it goes by itself, 0 for never.
             title: what stands before the text; the plugin's name unless given.
         """
-        item = QgsMessageBar.createMessage(title or tr("Super-Resolution"), text)
+        # The bar takes rich text, and names of layers and files come from others.
+        item = QgsMessageBar.createMessage(html.escape(title or tr("Super-Resolution")), html.escape(text, quote=False))
         for label, action in buttons:
             button = QPushButton(label)
             button.clicked.connect(lambda _checked, action=action: action())

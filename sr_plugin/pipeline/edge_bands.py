@@ -58,7 +58,7 @@ def _by_provenance(reference: RasterSource, bands: Sequence[int], other: RasterS
         return None
     try:
         made_from = [int(number) for number in json.loads(facts.get("SR_SETTINGS", "{}"))["bands"]]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
     if len(made_from) > other.band_count or not set(bands) <= set(made_from):
         return None

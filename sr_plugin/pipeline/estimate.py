@@ -22,6 +22,8 @@ _REMEMBERED = 200
 _COMPARABLE = 4
 #: The speed of a run with fewer pixels is that of its preparations, and says nothing about much larger rasters.
 _TELLING = 128 * 128
+#: No run takes as long, in seconds, or has as many pixels; also keeps out what is no number.
+_ENDLESS = 1e18
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,11 @@ def _speeds() -> Dict[str, _Speed]:
     try:
         with open(_speed_file(), encoding="utf-8") as file:
             values = json.load(file)
-        return {str(key): _Speed(float(value[0]), float(value[1]), int(value[2])) for key, value in values.items()}
-    except (OSError, ValueError, AttributeError, TypeError, IndexError):
+        speeds = {key: _Speed(float(value[0]), float(value[1]), int(value[2])) for key, value in values.items()}
+    except (OSError, ValueError, AttributeError, TypeError, LookupError, OverflowError, RecursionError):
         # Without the memory of earlier runs there is no estimate of time, which is all that is lost.
         return {}
+    return {key: speed for key, speed in speeds.items() if all(0 <= value < _ENDLESS for value in astuple(speed))}
 
 
 def _key(plan: JobPlan) -> str:
@@ -127,8 +130,13 @@ def estimate_run(plan: JobPlan, output: OutputSpec) -> Estimate:
     )
 
 
-def check_disk(estimate: Estimate, path: str) -> None:
+def check_disk(estimate: Estimate, path: str, partial: str = "") -> None:
     """Refuse a run that cannot fit.
+
+    Args:
+        estimate: what it will cost.
+        path: the result.
+        partial: what an interrupted run of the same job may have written already.
 
     Raises:
         DiskFull: with what is needed and what is free.
@@ -136,7 +144,8 @@ def check_disk(estimate: Estimate, path: str) -> None:
     folder = os.path.dirname(os.path.abspath(path))
     free = shutil.disk_usage(folder).free
     needed = estimate.disk_bytes + estimate.temporary_bytes
-    if free < needed * _LEAST_SHARE:
+    written = os.path.getsize(partial) if os.path.isfile(partial) else 0
+    if free + written < needed * _LEAST_SHARE:
         raise DiskFull(
             f"The result needs up to {needed / 1e6:.0f} MB in '{folder}', but only {free / 1e6:.0f} MB are free."
         )

@@ -84,7 +84,7 @@ class Journal:
                 head = json.loads(file.readline())
                 if head.get("version") == VERSION and head.get("digest") == self._plan.digest and file.readline():
                     return Computation(**head["computation"])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             # Such a journal is not continued either.
             return None
         return None

@@ -9,6 +9,9 @@ from typing import IO, Optional
 
 from sr_plugin.core.errors import OutputBusy, OutputError
 
+#: What the system answers when somebody else holds a lock.
+_HELD = (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK, errno.EDEADLK)
+
 
 def _lock(file: IO[bytes]) -> None:
     """Lock a file without waiting; OSError when another process holds it."""
@@ -20,6 +23,23 @@ def _lock(file: IO[bytes]) -> None:
         import fcntl
 
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def is_locked(output: str) -> bool:
+    """Whether a run is writing this output now, in any process.
+
+    Args:
+        output: final path of the result.
+    """
+    try:
+        with open(output + ".lock", "rb+") as file:
+            _lock(file)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        return error.errno in _HELD
+    # Closing the file gave the lock back.
+    return False
 
 
 class OutputLock:
@@ -44,7 +64,7 @@ class OutputLock:
             try:
                 _lock(file)
             except OSError as error:
-                if error.errno not in (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK, errno.EDEADLK):
+                if error.errno not in _HELD:
                     # A file system without locks, such as some network shares: the run goes on unguarded.
                     self._file = file
                     return

@@ -27,6 +27,7 @@ from sr_plugin.pipeline.describe import SessionFactory, find_whole_model
 from sr_plugin.pipeline.estimate import Estimate, check_disk, estimate_run
 from sr_plugin.pipeline.match_check import check_match
 from sr_plugin.pipeline.memory import choose_tile
+from sr_plugin.pipeline.partial_files import partial_files
 from sr_plugin.pipeline.request import RunFeedback, SuperResolveRequest
 from sr_plugin.pipeline.scaling import ScalingChoice, choose_scaling
 from sr_plugin.raster import hdf5_reader
@@ -54,6 +55,7 @@ class PreparedRun:
         scaling: a sentence that says how values are mapped to the model.
         estimate: what it will cost.
         source_cache: bytes of decoded blocks worth keeping while reading.
+        source_files: local files that the source is made of.
     """
 
     plan: JobPlan
@@ -63,6 +65,7 @@ class PreparedRun:
     scaling: str
     estimate: Estimate
     source_cache: int = 0
+    source_files: Tuple[str, ...] = ()
 
 
 def _area(source: RasterSource, request: SuperResolveRequest) -> Window:
@@ -89,6 +92,8 @@ def _masked_area(area: Window, grid: Grid, mask: Sequence[bytes]) -> Window:
     extents = [PolygonMask([wkb]).extent() for wkb in mask]
     xs = [v for e in extents for v in (e[0], e[2])]
     ys = [v for e in extents for v in (e[1], e[3])]
+    if not np.isfinite(xs + ys).all():
+        raise EmptyExtent("The mask holds coordinates that are not finite.")
     reached = grid.window_of_extent((min(xs), min(ys), max(xs), max(ys))).intersection(area)
     if reached.empty:
         raise EmptyExtent("The mask polygons do not overlap the raster.")
@@ -306,21 +311,12 @@ def _plan(
     )
     if scaling.warning:
         feedback.warning(scaling.warning)
-    settings = RunSettings(
-        radiometry=compose(scaling.bands, card.value_range, card.output_count(fed)),
-        output_type=pixel_type,
-        device=request.device,
-        precision=request.precision,
-        luminance=request.luminance,
-        fed_bands=fed if fed < len(infos) else 0,
-        consistency=request.consistency,
-    )
     plan = JobPlan(
         source=source.identity(numbers),
         grid=source.grid,
         area=area,
         card=card,
-        settings=settings,
+        settings=_settings(request, card, scaling, pixel_type, fed, len(infos)),
         tile=_tile(request, card, margin, len(infos)),
         margin=margin,
         nodata=None if mask_band else _nodata(request, infos, pixel_type, marked_gaps),
@@ -330,10 +326,24 @@ def _plan(
     )
     output = _output(request, source, plan, _output_bands(card, infos, fed), scaling)
     estimate = estimate_run(plan, output)
-    check_disk(estimate, output.path)
+    check_disk(estimate, output.path, partial_files(output.path, plan.digest).raster)
     typical = typical_values(sample.data, valid)
     cache = source.row_bytes(numbers, plan.tile, plan.tile + 2 * plan.margin)
-    return PreparedRun(plan, output, typical, request.mask, scaling.description, estimate, cache)
+    return PreparedRun(plan, output, typical, request.mask, scaling.description, estimate, cache, source.files)
+
+
+def _settings(
+    request: SuperResolveRequest, card: ModelCard, scaling: ScalingChoice, pixel_type: str, fed: int, count: int
+) -> RunSettings:
+    return RunSettings(
+        radiometry=compose(scaling.bands, card.value_range, card.output_count(fed)),
+        output_type=pixel_type,
+        device=request.device,
+        precision=request.precision,
+        luminance=request.luminance,
+        fed_bands=fed if fed < count else 0,
+        consistency=request.consistency,
+    )
 
 
 def _output(

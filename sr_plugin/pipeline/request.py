@@ -36,6 +36,7 @@ class SuperResolveRequest:
         keep_partial: keep what is done when the run is cancelled.
         create_options: GDAL creation options (``KEY=VALUE``) that replace the defaults of the same key.
         worker_python: Python for the worker, empty to find one.
+        listed: whether the run is found among the interrupted ones when it does not come to its end.
     """
 
     input: str
@@ -59,6 +60,7 @@ class SuperResolveRequest:
     keep_partial: bool = False
     create_options: Tuple[str, ...] = ()
     worker_python: str = ""
+    listed: bool = True
 
 
 class RunFeedback(Protocol):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import replace
 from typing import Callable, Optional
 
@@ -12,13 +10,15 @@ from sr_plugin.core.card import ModelCard
 from sr_plugin.core.errors import Cancelled
 from sr_plugin.core.session import LoadedModel, ModelSession
 from sr_plugin.pipeline.blended_cells import session_settings
+from sr_plugin.pipeline.cancellable import prepare_patiently
 from sr_plugin.pipeline.estimate import read_pixels, remember_speed
+from sr_plugin.pipeline.interrupted import RunEntry
 from sr_plugin.pipeline.journal import Computation
 from sr_plugin.pipeline.output_lock import OutputLock
-from sr_plugin.pipeline.prepare import PreparedRun, prepare_run
+from sr_plugin.pipeline.prepare import PreparedRun
 from sr_plugin.pipeline.request import RunFeedback, SilentFeedback, SuperResolveRequest, SuperResolveResult
 from sr_plugin.pipeline.samples import sample_pieces
-from sr_plugin.pipeline.threads import POLL_SECONDS, start_thread
+from sr_plugin.pipeline.threads import run_patiently
 from sr_plugin.pipeline.tile_loop import LoopStatistics, TileLoop
 from sr_plugin.pipeline.unfinished import UnfinishedOutput, recorded_computation, worth_keeping
 from sr_plugin.raster.block_cache import limited_block_cache
@@ -77,46 +77,59 @@ def _announce(run: PreparedRun, loaded: LoadedModel, feedback: RunFeedback) -> N
 
 
 def _load(session: ModelSession, run: PreparedRun, feedback: RunFeedback) -> LoadedModel:
-    """Load the model in a thread, so that a model that takes long or hangs can be cancelled."""
-    outcome: Future[LoadedModel] = Future()
+    """Load the model; one that takes long or hangs can be cancelled, and so can a source that blocks."""
     settings = replace(session_settings(run.plan), pixels=read_pixels(run.plan))
     earlier = recorded_computation(run)
     if earlier is not None:
         # Pixels of an interrupted run are only continued by what computed them.
         settings = replace(settings, backend=earlier.runtime, precision=earlier.precision)
-    samples = sample_pieces(run) if earlier is None and run.plan.card.weights else []
 
-    def work() -> None:
-        try:
-            outcome.set_result(session.load(run.plan.card, settings, samples))
-        except BaseException as error:
-            outcome.set_exception(error)
+    def load() -> LoadedModel:
+        samples = sample_pieces(run) if earlier is None and run.plan.card.weights else []
+        return session.load(run.plan.card, settings, samples)
 
-    start_thread("sr-load", work)
-    while True:
-        try:
-            return outcome.result(timeout=POLL_SECONDS)
-        except FutureTimeout:
-            if feedback.cancelled():
-                session.kill()
-                raise Cancelled("The run was cancelled.") from None
+    def tick() -> None:
+        if feedback.cancelled():
+            session.kill()
+            raise Cancelled("The run was cancelled.")
+
+    return run_patiently("sr-load", load, tick)
 
 
 def _run_tiles(
-    run: PreparedRun, session: ModelSession, loaded: LoadedModel, feedback: RunFeedback, keep_partial: bool
+    run: PreparedRun, session: ModelSession, loaded: LoadedModel, feedback: RunFeedback, request: SuperResolveRequest
 ) -> LoopStatistics:
     output = UnfinishedOutput(run, feedback, Computation.of(loaded))
+    entry = _listed(request, run, feedback)
     try:
         statistics = TileLoop(run, session, output, feedback).run()
         output.finish(feedback.cancelled)
-        return statistics
     except BaseException as error:
-        if worth_keeping(error, keep_partial):
+        if worth_keeping(error, request.keep_partial):
             output.keep()
             feedback.message(f"What was done is kept in {output.partial}; the same run goes on from there.")
         else:
             output.discard()
+            _take_off(entry)
         raise
+    _take_off(entry)
+    return statistics
+
+
+def _listed(request: SuperResolveRequest, run: PreparedRun, feedback: RunFeedback) -> Optional[RunEntry]:
+    """Enter a run into the list from which it can be continued when this process is killed."""
+    if not request.listed:
+        return None
+    try:
+        return RunEntry(request, run)
+    except OSError as error:
+        feedback.message(f"The run cannot be entered into the list of interrupted runs ({error}).")
+        return None
+
+
+def _take_off(entry: Optional[RunEntry]) -> None:
+    if entry is not None:
+        entry.remove()
 
 
 def superresolve(
@@ -138,7 +151,7 @@ def superresolve(
     feedback = feedback or SilentFeedback()
     started = time.monotonic()
     factory = open_session or worker_factory(request.worker_python)
-    run = prepare_run(request, feedback, factory)
+    run = prepare_patiently(request, feedback, factory)
     if feedback.cancelled():
         raise Cancelled("The run was cancelled.")
     cache = limited_block_cache(run.source_cache)
@@ -146,7 +159,7 @@ def superresolve(
         loaded = _load(session, run, feedback)
         start_seconds = time.monotonic() - started
         _announce(run, loaded, feedback)
-        statistics = _run_tiles(run, session, loaded, feedback, request.keep_partial)
+        statistics = _run_tiles(run, session, loaded, feedback, request)
     seconds = time.monotonic() - started
     if not statistics.resumed:
         remember_speed(run.plan, seconds, start_seconds)

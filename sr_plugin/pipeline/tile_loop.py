@@ -13,12 +13,12 @@ from typing import Deque, Dict, Iterator, List, Mapping, Tuple
 
 import numpy as np
 
-from sr_plugin.core.errors import Cancelled, OutOfMemory
+from sr_plugin.core.errors import Cancelled, OutOfMemory, ProtocolError
 from sr_plugin.core.grid import Window
 from sr_plugin.core.protocol import NamedArray
 from sr_plugin.core.session import ModelSession, TileResult, TileTask
 from sr_plugin.core.tiling import Tile, TilePlan
-from sr_plugin.pipeline.blended_cells import BlendedCells
+from sr_plugin.pipeline.blended_cells import BlendedCells, session_settings
 from sr_plugin.pipeline.prepare import PreparedRun
 from sr_plugin.pipeline.request import RunFeedback
 from sr_plugin.pipeline.threads import POLL_SECONDS
@@ -79,6 +79,7 @@ class TileLoop:
         self._in_flight: Deque[Tuple[ReadTile, Future[TileResult]]] = deque()
         self._side = run.plan.tile
         self._done = frozenset(output.done)
+        self._pixel_type = session_settings(run.plan).output_type
         self._cells = BlendedCells(run.plan) if run.plan.blended else None
         self._statistics = LoopStatistics(resumed=bool(output.done))
         for entry in output.done.values():
@@ -156,20 +157,36 @@ class TileLoop:
         self._in_flight.append((item, future))
 
     def _infer(self, tile: Tile, pixels: np.ndarray) -> Future[TileResult]:
-        crop = tile.whole if self._plan.blended else tile.crop
-        return self._session.submit([NamedArray("image", pixels)], TileTask(tile.pad, crop))
+        return self._session.submit([NamedArray("image", pixels)], TileTask(tile.pad, self._kept(tile)))
 
-    def _wait(self, future: Future[TileResult]) -> TileResult:
+    def _kept(self, tile: Tile) -> Window:
+        """The part of a tile that the model's answer holds."""
+        return tile.whole if self._plan.blended else tile.crop
+
+    def _wait(self, future: Future[TileResult], tile: Tile) -> TileResult:
         while True:
             try:
-                return future.result(timeout=POLL_SECONDS)
+                return self._checked(future.result(timeout=POLL_SECONDS), tile)
             except FutureTimeout:
                 self._tick()
+
+    def _checked(self, result: TileResult, tile: Tile) -> TileResult:
+        """The result, if it is what was asked for.
+
+        Raises:
+            ProtocolError: when it is not; written into the file it would be nonsense.
+        """
+        kept, scale = self._kept(tile), self._plan.card.scale
+        shape = (self._plan.output_bands, kept.height * scale, kept.width * scale)
+        found = result.arrays[0].data if len(result.arrays) == 1 else np.empty(0)
+        if found.shape != shape or found.dtype != np.dtype(self._pixel_type):
+            raise ProtocolError("The worker answered a tile with something that is none.")
+        return result
 
     def _collect(self) -> None:
         item, future = self._in_flight.popleft()
         try:
-            result = self._wait(future)
+            result = self._wait(future, item.tile)
             if self._cells is not None:
                 pixels, statistics = self._cells.add(item, result)
             else:
@@ -181,6 +198,9 @@ class TileLoop:
             return
         self._statistics.add(statistics)
         self._writer.put(item, pixels, statistics, self._tick)
+
+    def _answer(self, piece: Tile, pixels: np.ndarray) -> TileResult:
+        return self._wait(self._infer(piece, np.ascontiguousarray(pixels)), piece)
 
     def _in_pieces(
         self, tile: Tile, pixels: np.ndarray, side: int, cause: OutOfMemory
@@ -204,7 +224,7 @@ class TileLoop:
             for piece in pieces:
                 place = piece.read.shifted(-tile.read.col, -tile.read.row)
                 part = pixels[:, place.row : place.bottom, place.col : place.right]
-                results.append((piece.core, self._wait(self._infer(piece, np.ascontiguousarray(part)))))
+                results.append((piece.core, self._answer(piece, part)))
         except OutOfMemory as error:
             return self._in_pieces(tile, pixels, side // 2, error)
         first = results[0][1].arrays[0].data

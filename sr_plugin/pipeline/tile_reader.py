@@ -86,7 +86,8 @@ class TileReader:
         """Stop reading and wait a moment for the thread."""
         self._stopping.set()
         if self._thread is not None:
-            self._thread.join(timeout=2)
+            # A read that blocks in a dead file system is left behind.
+            self._thread.join(timeout=1)
 
     def _work(self) -> None:
         try:

@@ -12,9 +12,11 @@ import numpy as np
 from sr_plugin.core.errors import Cancelled, OutputError, SourceChanged, SuperResolutionError
 from sr_plugin.core.grid import Window
 from sr_plugin.pipeline.journal import Computation, Journal, TileEntry, checksum
+from sr_plugin.pipeline.partial_files import PartialFiles, partial_files
 from sr_plugin.pipeline.prepare import PreparedRun
 from sr_plugin.pipeline.request import RunFeedback
 from sr_plugin.raster.band_statistics import BandStatistics
+from sr_plugin.raster.whole_file import is_whole
 from sr_plugin.raster.writer import RasterWriter
 
 #: What follows the output's name in the names of partial files and journals: eight digits of the job's digest.
@@ -27,14 +29,14 @@ def output_window(run: PreparedRun, index: int) -> Window:
     return plan.tiles[index].core.shifted(-plan.area.col, -plan.area.row).scaled(plan.card.scale)
 
 
-def _stem(run: PreparedRun) -> str:
-    return f"{run.output.path}.{run.plan.digest[:8]}.part"
+def _files(run: PreparedRun) -> PartialFiles:
+    return partial_files(run.output.path, run.plan.digest)
 
 
 def recorded_computation(run: PreparedRun) -> Optional[Computation]:
     """What computed the tiles of an interrupted run of the same job, or None where there was none."""
-    stem = _stem(run)
-    return Journal(stem + ".jsonl", run.plan).computation() if os.path.exists(stem + ".tif") else None
+    files = _files(run)
+    return Journal(files.journal, run.plan).computation() if os.path.exists(files.raster) else None
 
 
 class UnfinishedOutput:
@@ -53,11 +55,11 @@ class UnfinishedOutput:
     def __init__(self, run: PreparedRun, feedback: RunFeedback, computation: Computation) -> None:
         self._run = run
         self._computation = computation
-        stem = _stem(run)
-        self.journal = Journal(stem + ".jsonl", run.plan)
+        files = _files(run)
+        self.journal = Journal(files.journal, run.plan)
         self.done: Dict[int, TileEntry] = {}
         self.statistics = BandStatistics(len(run.output.bands))
-        self.writer = self._resume(stem + ".tif", feedback)
+        self.writer = self._resume(files.raster, feedback)
         try:
             self.journal.start(self.done, computation)
         except OSError as error:
@@ -73,6 +75,8 @@ class UnfinishedOutput:
         recorded = self.journal.read() if known and os.path.exists(partial) else {}
         if not recorded:
             return RasterWriter(self._run.output, partial)
+        # A disk that was full when the file was closed leaves directories that a later close would not mend.
+        sound = is_whole(partial, self._run.output.size)
         try:
             old = RasterWriter(self._run.output, partial, reopen=True)
         except OutputError:
@@ -82,7 +86,7 @@ class UnfinishedOutput:
         feedback.message(
             f"Going on with an interrupted run: {len(self.done)} of {len(self._run.plan.tiles)} tiles are done"
         )
-        if whole:
+        if whole and sound:
             return old
         # Where blocks cannot even be read, writing over them might fail too: what is sound moves to a new file.
         fresh = RasterWriter(self._run.output, partial + ".new.tif")

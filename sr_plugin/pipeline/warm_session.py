@@ -37,15 +37,15 @@ class _Worker:
         self._model: Optional[Tuple[Dict[str, Any], RunSettings]] = None
         self._loaded: Optional[LoadedModel] = None
 
-    def load(self, card: ModelCard, settings: RunSettings) -> LoadedModel:
-        """Load a model unless it is there already with the same settings."""
+    def load(self, card: ModelCard, settings: RunSettings, samples: Sequence[NamedArray] = ()) -> LoadedModel:
+        """Load a model unless it is there already with the same settings; what ``auto`` chose then holds on."""
         model = (card_to_wire(card), settings)
         if self._loaded is not None and model == self._model and self.session.alive:
             return self._loaded
         self._loaded = None
         self.begin()
         try:
-            loaded = self.session.load(card, settings)
+            loaded = self.session.load(card, settings, samples)
         finally:
             self.end()
         self._model, self._loaded = model, loaded

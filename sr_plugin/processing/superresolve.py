@@ -6,7 +6,7 @@ import contextlib
 import datetime
 import math
 import os
-from typing import Any, Dict, Iterator, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, Optional, Tuple
 
 from qgis.core import (
     QgsCoordinateReferenceSystem,
@@ -16,7 +16,7 @@ from qgis.core import (
     QgsRasterLayer,
 )
 
-from sr_plugin.core.errors import EmptyExtent, ParameterError, SourceNotFound
+from sr_plugin.core.errors import Cancelled, EmptyExtent, ParameterError, SourceNotFound
 from sr_plugin.pipeline.request import SuperResolveRequest, SuperResolveResult
 from sr_plugin.processing import settings
 from sr_plugin.processing import superresolve_parameters as definitions
@@ -48,6 +48,7 @@ class SuperResolveAlgorithm(Algorithm):
         self._layer_name = ""
         self._look = ""
         self._crs = QgsCoordinateReferenceSystem()
+        self._is_cancelled: Callable[[], bool] = lambda: False
 
     def name(self) -> str:
         """Stable id."""
@@ -137,6 +138,7 @@ class SuperResolveAlgorithm(Algorithm):
         Raises:
             SuperResolutionError: when that dataset cannot be made.
         """
+        self._is_cancelled = feedback.isCanceled
         resolution = self._optional_number(parameters, "RESOLUTION", context)
         if self._stand_in is None:
             if resolution is not None:
@@ -262,12 +264,10 @@ class SuperResolveAlgorithm(Algorithm):
 
     def _in_raster_coordinates(self, sides: Tuple[float, float, float, float]) -> Tuple[float, float, float, float]:
         """QGIS counts rows of a raster without georeferencing downwards from 0 to -height, GDAL from 0 to height."""
-        from sr_plugin.raster.source import RasterSource
-
-        source = RasterSource(self._dataset)
-        if source.georeferenced:
+        georeferenced, control_points = self._placement()
+        if georeferenced:
             return sides
-        if source.control_points[0]:
+        if control_points:
             raise ParameterError(
                 tr("The raster is placed by control points only, so no extent can be cut from it."),
                 tr("Leave the extent out, or warp the raster first."),
@@ -280,16 +280,26 @@ class SuperResolveAlgorithm(Algorithm):
         source = self.parameterAsSource(parameters, "MASK", context)
         if source is None:
             raise ParameterError(tr("The mask layer cannot be opened."), tr("Choose a polygon layer."))
-        if not self._is_georeferenced():
+        if not self._placement()[0]:
             raise ParameterError(
                 tr("The raster is not georeferenced, so no polygons can lie in it."), tr("Leave the mask out.")
             )
         return mask_polygons(source, self._crs, context)
 
-    def _is_georeferenced(self) -> bool:
+    def _placement(self) -> Tuple[bool, bool]:
+        """Whether the raster is georeferenced, and whether it has control points; a file that blocks can be left."""
+        from sr_plugin.pipeline.threads import run_patiently
         from sr_plugin.raster.source import RasterSource
 
-        return RasterSource(self._dataset).georeferenced
+        def look() -> Tuple[bool, bool]:
+            source = RasterSource(self._dataset)
+            return source.georeferenced, bool(source.control_points[0])
+
+        return run_patiently("sr-open", look, self._stop_when_cancelled)
+
+    def _stop_when_cancelled(self) -> None:
+        if self._is_cancelled():
+            raise Cancelled(tr("The run was cancelled."))
 
     def _input_layer(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> Optional[QgsRasterLayer]:
         """The input as a layer: one of the project, a file, or any other GDAL dataset name. None where it fails."""

@@ -17,8 +17,9 @@ from sr_plugin.core.checkpoint.keras import Hdf5Reader, read_keras_hdf5, registe
 from sr_plugin.core.errors import ModelUnreadable
 from sr_plugin.core.locations import package_parent
 
+#: The current folder is kept off the path, so that no numpy.py that lies there runs.
 _REHEARSAL = (
-    "import sys; sys.path.insert(0, sys.argv[1]); "
+    "import sys; sys.path = [sys.argv[1]] + [p for p in sys.path if p]; "
     "from sr_plugin.raster.hdf5_reader import rehearse; rehearse(sys.argv[2])"
 )
 _REHEARSAL_SECONDS = 300

@@ -19,11 +19,16 @@ def refined_polynomials(rpc: Mapping[str, str], area: Window, scale: int) -> Dic
     """RPC metadata of a window of the input, enlarged.
 
     Offsets and scales of lines and samples change; they count from the *centre* of the first pixel (NGA.SIP.0016).
+    Empty where they are no numbers.
     """
     result = dict(rpc)
     for axis, start in (("LINE", area.row), ("SAMP", area.col)):
         if f"{axis}_OFF" in rpc and f"{axis}_SCALE" in rpc:
-            offset, span = float(rpc[f"{axis}_OFF"].split()[0]), float(rpc[f"{axis}_SCALE"].split()[0])
+            try:
+                offset, span = float(rpc[f"{axis}_OFF"].split()[0]), float(rpc[f"{axis}_SCALE"].split()[0])
+            except (ValueError, IndexError):
+                # Polynomials that no program can use are not carried over.
+                return {}
             result[f"{axis}_OFF"] = repr((offset - start + 0.5) * scale - 0.5)
             result[f"{axis}_SCALE"] = repr(span * scale)
     return result

@@ -100,6 +100,8 @@ def _wavelength_um(metadata: Dict[str, str]) -> Optional[float]:
             value = float(lowered[key])
         except (KeyError, ValueError):
             continue
+        if not 0 < value < float("inf"):
+            continue
         in_nanometres = value > 100 or lowered.get("wavelength_units", "").lower().startswith("nano")
         return value / 1000 if in_nanometres else value
     return None
@@ -287,7 +289,9 @@ class RasterSource:
 
     def identity(self, numbers: Sequence[int]) -> SourceIdentity:
         """Which raster this is, and how to notice that it changed."""
-        return SourceIdentity(self.name, tuple(numbers), files_digest(self.files))
+        # The current folder is no part of it: a run may be continued by another process.
+        name = os.path.abspath(self.name) if os.path.exists(self.name) else self.name
+        return SourceIdentity(name, tuple(numbers), files_digest(self.files))
 
     @property
     def files(self) -> Tuple[str, ...]:

@@ -15,6 +15,7 @@ from sr_plugin.core.grid import Grid, Window
 from sr_plugin.raster.creation_options import compression, creation_options, user_options
 from sr_plugin.raster.gdal_errors import GdalMessages, gdal_messages
 from sr_plugin.raster.source import BandInfo
+from sr_plugin.raster.whole_file import is_whole
 
 _GDAL_TYPES: Dict[str, int] = {
     "uint8": gdal.GDT_Byte,
@@ -94,6 +95,11 @@ class OutputSpec:
     smooth: bool = True
 
     @property
+    def size(self) -> Tuple[int, int, int]:
+        """Columns, rows and bands."""
+        return self.grid.width, self.grid.height, len(self.bands)
+
+    @property
     def raw_bytes(self) -> int:
         """Size without compression."""
         size = np.dtype(self.pixel_type).itemsize
@@ -130,9 +136,8 @@ class RasterWriter:
 
     def _create(self) -> Optional[gdal.Dataset]:
         spec = self.spec
-        size = (spec.grid.width, spec.grid.height, len(spec.bands))
         options = creation_options(spec.pixel_type, len(spec.bands), spec.tile, spec.raw_bytes, spec.create_options)
-        dataset = gdal.GetDriverByName("GTiff").Create(self.partial, *size, _GDAL_TYPES[spec.pixel_type], options)
+        dataset = gdal.GetDriverByName("GTiff").Create(self.partial, *spec.size, _GDAL_TYPES[spec.pixel_type], options)
         if dataset is not None and spec.mask_band:
             _add_mask_band(dataset)
         return dataset
@@ -141,8 +146,8 @@ class RasterWriter:
         dataset = gdal.OpenEx(self.partial, gdal.OF_RASTER | gdal.OF_UPDATE, open_options=["NUM_THREADS=ALL_CPUS"])
         if dataset is None:
             return None
-        size = (self.spec.grid.width, self.spec.grid.height, len(self.spec.bands))
-        return dataset if (dataset.RasterXSize, dataset.RasterYSize, dataset.RasterCount) == size else None
+        size = (dataset.RasterXSize, dataset.RasterYSize, dataset.RasterCount)
+        return dataset if size == self.spec.size else None
 
     def _describe(self) -> None:
         spec, dataset = self.spec, self._dataset
@@ -290,7 +295,7 @@ class RasterWriter:
                     messages.note(error)
                 if cancelled():
                     raise Cancelled("The run was cancelled.")
-                if messages.failures:
+                if messages.failures or not is_whole(copies[-1], self.spec.size):
                     raise self._failure("finished", messages)
             self._rename(copies[-1])
         finally:

@@ -8,7 +8,7 @@ import shutil
 from typing import Any, Callable, Dict, Optional
 
 from sr_plugin.core.errors import EnvironmentFailed
-from sr_plugin.runtime.environment_folder import BEFORE, COMPLETE, UNFINISHED, is_ours, read_record
+from sr_plugin.runtime.environment_folder import BEFORE, COMPLETE, UNFINISHED, is_ours, read_record, size_of
 
 
 def note(folder: str, name: str, record: Dict[str, Any]) -> None:
@@ -85,22 +85,26 @@ class Attempt:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        if self._done:
+        # The name beside may be taken by a folder of the user's own, which was left alone.
+        aside = is_ours(self._aside)
+        if self._done and aside:
             # What cannot be deleted, because it is in use, is deleted by the next attempt.
             shutil.rmtree(self._aside, ignore_errors=True)
+        elif self._done:
+            return
         elif self._record is not None and self._still_works():
             self.succeed(self._record)
         else:
             shutil.rmtree(self._folder, ignore_errors=True)
-            if os.path.isdir(self._aside):
+            if aside:
                 self._move(self._aside, self._folder)
 
     def _recover(self) -> None:
         """Finish what a crash interrupted."""
-        if not os.path.isdir(self._aside):
+        if not is_ours(self._aside):
             return
         if read_record(self._folder) is None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            remove_environment(self._folder)
             self._move(self._aside, self._folder)
         else:
             shutil.rmtree(self._aside, ignore_errors=True)
@@ -119,6 +123,6 @@ def _drop(complete: str, unfinished: str) -> None:
     """Mark an environment as not whole."""
     folder = os.path.dirname(complete)
     if os.path.isdir(folder):
-        note(folder, unfinished, {})
+        note(folder, unfinished, {"size": size_of(read_record(folder) or {})})
     if os.path.exists(complete):
         os.remove(complete)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
@@ -41,14 +42,28 @@ def read_record(folder: str) -> Optional[Dict[str, Any]]:
     try:
         with open(os.path.join(folder, COMPLETE), encoding="utf-8") as file:
             record = json.load(file)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) and os.path.isfile(python_of(folder)) else None
 
 
 def is_ours(folder: str) -> bool:
-    """Whether this plugin made the folder, whole or not, so that it may be deleted."""
-    return any(os.path.isfile(os.path.join(folder, name)) for name in (COMPLETE, UNFINISHED))
+    """Whether this plugin made the folder, whole or not, so that it may be deleted.
+
+    Other programs have files of such names, too, so what is in them counts. A link is not ours, whatever it leads to.
+    """
+    if os.path.islink(folder):
+        return False
+    return any(_is_record(os.path.join(folder, name)) for name in (COMPLETE, UNFINISHED))
+
+
+def _is_record(path: str) -> bool:
+    try:
+        with open(path, encoding="utf-8") as file:
+            record = json.load(file)
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(record, dict) and record.get("size") in SIZES
 
 
 def broken_environments() -> List[str]:
@@ -74,6 +89,8 @@ def own_environments() -> List[str]:
         record = read_record(folder)
         if record is None or name.endswith(BEFORE):
             continue
-        version = tuple(int(part) for part in str(record.get("python", "0")).split(".") if part.isdigit())
+        version = tuple(
+            int(part) for part in str(record.get("python", "0")).split(".") if re.fullmatch("[0-9]{1,9}", part)
+        )
         found.append((SIZES.index(size_of(record)) > 0, version, folder))
     return [folder for _, _, folder in sorted(found, reverse=True)]

@@ -101,7 +101,8 @@ def is_python_name(path: str) -> bool:
 
 def _script() -> str:
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "probe_script.py"), encoding="utf-8") as file:
-        return file.read()
+        # Before Python 3.11 only this keeps the current folder off the path, where any numpy.py may lie.
+        return "import sys; sys.path = [p for p in sys.path if p]\n" + file.read()
 
 
 def _last_json_line(text: str) -> Optional[Dict[str, Any]]:
@@ -110,7 +111,7 @@ def _last_json_line(text: str) -> Optional[Dict[str, Any]]:
         if line.startswith("{"):
             try:
                 return dict(json.loads(line))
-            except ValueError:
+            except (ValueError, RecursionError):
                 return None
     return None
 
@@ -152,11 +153,13 @@ def _ask(path: str, timeout: float) -> Tuple[Optional[Dict[str, Any]], str]:
 
 
 def _from_answer(path: str, answer: Mapping[str, Any]) -> PythonProbe:
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,4}){1,3}", str(answer["version"])):
+        raise ValueError("no version")
     return PythonProbe(
         path=path,
         version=str(answer["version"]),
-        packages=dict(answer["packages"]),
-        devices=tuple(dict(device) for device in answer["devices"]),
+        packages={str(name): str(version) for name, version in dict(answer["packages"]).items()},
+        devices=tuple({**device, "id": str(device["id"])} for device in answer["devices"]),
         problem=_with_hint(str(answer["problem"])),
         makes_environments=bool(answer["makes_environments"]),
     )
@@ -183,7 +186,9 @@ def probe_python(
         answer, problem = _ask(path, timeout)
         if answer is None:
             return PythonProbe(path, problem=problem)
-        remember(path, answer, answer.get("site_folders", ()), cache)
+        listed = answer.get("site_folders")
+        folders = [folder for folder in listed if isinstance(folder, str)] if isinstance(listed, list) else []
+        remember(path, answer, folders, cache)
     try:
         return _from_answer(path, answer)
     except (KeyError, TypeError, ValueError):

@@ -18,7 +18,7 @@ _FORMAT = 3
 def _stamp(path: str) -> Optional[List[int]]:
     try:
         info = os.stat(path)
-    except OSError:
+    except (OSError, ValueError):
         return None
     # The size of a folder says nothing and differs between file systems.
     return [info.st_mtime_ns, 0 if os.path.isdir(path) else info.st_size]

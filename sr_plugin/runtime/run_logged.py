@@ -18,7 +18,10 @@ from sr_plugin.runtime.clean_environment import popen_flags, worker_environment
 _POLL = 0.2
 #: Seconds for the last lines of a command that has ended.
 _CLOSE_SECONDS = 2.0
-_CREDENTIALS = re.compile(r"(://)[^/\s@]+@")
+#: Up to the last "@", as passwords may have some.
+_CREDENTIALS = re.compile(r"(://)[^/\s]+@")
+#: A folder without modules: before Python 3.11, ``-m`` takes those of the current folder first.
+_NEUTRAL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "requirements")
 
 
 def _clean(line: str) -> str:
@@ -39,6 +42,7 @@ def _open(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         env={**worker_environment(), **environment},
+        cwd=_NEUTRAL,
         encoding="utf-8",
         errors="replace",
         **popen_flags(),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import collections
 import os
 import queue
+import signal
 import subprocess  # nosec B404: the worker is a process of its own by design
 import sys
 import threading
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from typing import Any, Deque, Dict, Mapping, Optional, Sequence
+from typing import Any, Deque, Dict, Mapping, Optional, Sequence, Tuple
 
 from sr_plugin.core.card import ModelCard, card_to_wire
 from sr_plugin.core.edges import EdgeSettings
@@ -20,28 +21,45 @@ from sr_plugin.core.locations import package_parent
 from sr_plugin.core.protocol import VERSION, Frame, NamedArray, read_frame, write_frame
 from sr_plugin.core.session import LoadedModel, ModelSession, RunSettings, TileResult, TileTask
 from sr_plugin.runtime.clean_environment import popen_flags, worker_environment
+from sr_plugin.runtime.silence import SilenceWatch, seconds_between_signs
 
-#: PYTHONSAFEPATH keeps the current folder off the path, so the package's own folder is put on it by hand.
-_START = "import sys; sys.path.insert(0, sys.argv[1]); from sr_plugin.worker.server import main; main()"
+#: The current folder is kept off the path, so that no numpy.py that lies there runs; before Python 3.11 by hand.
+_START = (
+    "import sys; sys.path = [sys.argv[1]] + [p for p in sys.path if p]; "
+    "from sr_plugin.worker.server import main; main()"
+)
+_LONGEST_LINE = 1 << 16
 _HELLO_SECONDS = 60.0
 _QUIT_SECONDS = 5.0
+#: Seconds without a sign of life, while a tile is owed, after which a worker counts as hung.
+_PATIENCE = 60.0
+#: Loading a library may stop all threads of a Python for long, so other requests get so many times that patience.
+_LOADING = 5.0
+_TILES = ("infer", "edges")
 
 
 class WorkerSession(ModelSession):
     """Starts a worker and talks to it.
 
+    A worker that owes an answer but gives no sign of life is killed, and its requests fail with :class:`WorkerDied`. A
+    computation may last as long as it likes.
+
     Args:
         python: the interpreter to run it with.
+        patience: seconds of silence after which it counts as hung.
 
     Raises:
         WorkerDied: when it cannot be started or does not answer.
     """
 
-    def __init__(self, python: str) -> None:
+    def __init__(self, python: str, patience: float = _PATIENCE) -> None:
         self._lock = threading.Lock()
-        self._pending: Dict[int, Future[Frame]] = {}
+        #: Kind and future of the requests that are not answered yet.
+        self._pending: Dict[int, Tuple[str, Future[Frame]]] = {}
         self._next = 0
+        self._patience = patience
         self._broken: Optional[SuperResolutionError] = None
+        self._hung: Optional[SuperResolutionError] = None
         self._killed = False
         self._last_words: Deque[str] = collections.deque(maxlen=40)
         try:
@@ -55,13 +73,24 @@ class WorkerSession(ModelSession):
             )
         except OSError as error:
             raise WorkerDied(f"The worker's Python '{python}' cannot be started ({error}).") from error
+        self._silence = SilenceWatch(patience, self._borne, self._give_up)
         self._listener = threading.Thread(target=self._listen, name="sr-worker-answers", daemon=True)
         self._listener.start()
         self._stderr = threading.Thread(target=self._collect_stderr, name="sr-worker-log", daemon=True)
         self._stderr.start()
+        self._watcher = threading.Thread(target=self._end_helpers, name="sr-worker-end", daemon=True)
+        self._watcher.start()
         self._outbox: queue.Queue[Optional[Frame]] = queue.Queue()
         threading.Thread(target=self._write, name="sr-worker-requests", daemon=True).start()
-        answer = self._ask({"type": "hello"}, timeout=_HELLO_SECONDS)
+        self._greet()
+
+    def _greet(self) -> None:
+        try:
+            hello = {"type": "hello", "alive": seconds_between_signs(self._patience)}
+            answer = self._ask(hello, timeout=_HELLO_SECONDS)
+        except SuperResolutionError:
+            self.kill()
+            raise
         if answer.header.get("protocol") != VERSION:
             self.kill()
             raise ProtocolError("The worker speaks another version of the protocol.", "Install the plugin again.")
@@ -83,7 +112,7 @@ class WorkerSession(ModelSession):
 
     def _collect_stderr(self) -> None:
         stream = self._process.stderr
-        for line in stream or ():
+        for line in iter(lambda: stream.readline(_LONGEST_LINE) if stream else b"", b""):
             self._last_words.append(line.decode("utf-8", "replace").rstrip())
 
     def _listen(self) -> None:
@@ -93,7 +122,9 @@ class WorkerSession(ModelSession):
                 frame = read_frame(self._process.stdout)  # type: ignore[arg-type]
                 if frame is None:
                     break
-                self._deliver(frame)
+                self._silence.heard()
+                if frame.header["type"] != "alive":
+                    self._deliver(frame)
         except SuperResolutionError as error:
             failure = error
         except (OSError, ValueError):
@@ -103,7 +134,7 @@ class WorkerSession(ModelSession):
     def _deliver(self, frame: Frame) -> None:
         number = frame.header.get("id")
         with self._lock:
-            future = self._pending.pop(number, None) if isinstance(number, int) else None
+            _, future = self._pending.pop(number, ("", None)) if isinstance(number, int) else ("", None)
         is_error = frame.header["type"] == "error"
         error = None
         if is_error:
@@ -124,8 +155,25 @@ class WorkerSession(ModelSession):
         with self._lock:
             self._broken = failure
             pending, self._pending = list(self._pending.values()), {}
-        for future in pending:
+        for _, future in pending:
             future.set_exception(failure)
+
+    def _borne(self) -> float:
+        """How many times the patience a silence is borne now; 0 while the worker owes nothing."""
+        with self._lock:
+            kinds = [kind for kind, _ in self._pending.values()]
+        if not kinds:
+            return 0.0
+        return 1.0 if all(kind in _TILES for kind in kinds) else _LOADING
+
+    def _give_up(self) -> None:
+        """The worker hangs: end it, and tell everybody who waits."""
+        self._hung = WorkerDied(
+            f"The worker process gave no sign of life for {self._patience:.0f} s and was ended.",
+            "Start the run again, which goes on from there; if it comes back, choose another device.",
+        )
+        self._process.kill()
+        self._fail_all(self._hung)
 
     def _process_gone(self) -> bool:
         try:
@@ -135,6 +183,8 @@ class WorkerSession(ModelSession):
         return True
 
     def _death(self) -> SuperResolutionError:
+        if self._hung is not None:
+            return self._hung
         if self._killed:
             return Cancelled("The run was cancelled.")
         code = self._process.poll()
@@ -156,7 +206,7 @@ class WorkerSession(ModelSession):
                 raise self._broken
             number = self._next
             self._next += 1
-            self._pending[number] = future
+            self._pending[number] = (str(header["type"]), future)
         self._outbox.put(Frame({**header, "id": number}, arrays))
         return future
 
@@ -191,7 +241,10 @@ class WorkerSession(ModelSession):
         header = {"type": "load", "card": card_to_wire(card), "settings": settings.to_wire()}
         answer = self._ask(header, samples).header
         fields = ("backend", "device", "device_name", "precision")
-        told = (tuple(answer.get(name, ())) for name in ("notes", "remarks"))
+        lists = [answer.get(name, []) for name in ("notes", "remarks")]
+        if not all(name in answer for name in fields) or not all(isinstance(told, list) for told in lists):
+            raise ProtocolError("The worker answered 'load' in a form that is not understood.")
+        told = (tuple(str(sentence) for sentence in sentences) for sentences in lists)
         return LoadedModel(*(str(answer[name]) for name in fields), *told)
 
     def submit(self, arrays: Sequence[NamedArray], task: TileTask) -> Future[TileResult]:
@@ -221,7 +274,12 @@ class WorkerSession(ModelSession):
                 outer.set_exception(error)
                 return
             frame = done.result()
-            outer.set_result(TileResult(frame.arrays, frame.header.get("statistics", {})))
+            statistics = frame.header.get("statistics", {})
+            told = isinstance(statistics, dict) and all(isinstance(n, (int, float)) for n in statistics.values())
+            if frame.header["type"] != "result" or not told:
+                outer.set_exception(ProtocolError("The worker answered a tile in a form that is not understood."))
+                return
+            outer.set_result(TileResult(frame.arrays, statistics))
 
         inner.add_done_callback(pass_on)
         return outer
@@ -261,17 +319,33 @@ class WorkerSession(ModelSession):
             self._process.kill()
         self._clean_up()
 
+    def _end_helpers(self) -> None:
+        """Once the worker is gone, end what packages started beside it, which holds its pipes open."""
+        self._process.wait()
+        if sys.platform == "win32":
+            return
+        try:
+            # popen_flags made the worker the leader of a session, so of a process group.
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+
     def _clean_up(self) -> None:
+        self._silence.end()
         self._outbox.put(None)
         try:
             self._process.wait(timeout=_QUIT_SECONDS)
         except subprocess.TimeoutExpired:
             print(f"super-resolution worker {self.pid} does not end", file=sys.stderr)
             return
+        self._watcher.join(timeout=_QUIT_SECONDS)
         if threading.current_thread() is not self._listener:
             self._listener.join(timeout=_QUIT_SECONDS)
         self._stderr.join(timeout=_QUIT_SECONDS)
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+        readers = ((self._process.stdout, self._listener), (self._process.stderr, self._stderr))
+        # Closing a stream that a thread still reads from would wait for that thread for ever.
+        ended = [stream for stream, thread in readers if not thread.is_alive()]
+        for stream in (self._process.stdin, *ended):
             try:
                 if stream is not None:
                     stream.close()

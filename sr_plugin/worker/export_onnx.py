@@ -16,6 +16,7 @@ from sr_plugin.core.card import ModelCard
 from sr_plugin.core.errors import ModelFailed, OutputError, RuntimeMissing
 from sr_plugin.core.onnx_metadata import encoded_metadata, metadata_of_card
 from sr_plugin.worker.architectures.spandrel_bridge import load_module
+from sr_plugin.worker.backends.onnx_backend import load_onnxruntime
 from sr_plugin.worker.impulse import textured_tile
 
 OPSET = 17
@@ -50,8 +51,7 @@ def _traced(network: nn.Module, example: torch.Tensor, path: str, free: bool) ->
 
 def _agrees(network: nn.Module, path: str, bands: int, height: int, width: int) -> bool:
     """True where the file gives what the network gives on a tile of this size."""
-    import onnxruntime
-
+    onnxruntime = load_onnxruntime()
     tile = textured_tile(bands, height, width, seed=1)[None]
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4

@@ -5,11 +5,13 @@ Reading, computing and writing run in threads of their own, so that the next til
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import sys
 import threading
 import traceback
+from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -25,6 +27,7 @@ from sr_plugin.worker.backends.base import is_out_of_memory
 from sr_plugin.worker.edges import compare_edges
 from sr_plugin.worker.engine import Engine
 from sr_plugin.worker.figure import draw_figure
+from sr_plugin.worker.heartbeat import Heartbeat
 
 #: Requests read ahead and answers not yet sent; bounds the memory that waiting tiles take.
 _AHEAD = 2
@@ -43,6 +46,8 @@ class Server:
         self._engine = Engine()
         self._inbox: queue.Queue[Frame | BaseException | None] = queue.Queue(_AHEAD)
         self._outbox: queue.Queue[Frame | None] = queue.Queue(_AHEAD)
+        self._heartbeat: Heartbeat | None = None
+        self._device = "cpu"
 
     def serve(self) -> None:
         """Answer until the client says ``quit`` or its end of the pipe closes."""
@@ -83,23 +88,46 @@ class Server:
                 # The client is gone, so nobody is left to answer to.
                 os._exit(0)
 
+    def _send_sign(self) -> None:
+        """Say that this process is alive; where answers wait to be sent, they say it."""
+        with contextlib.suppress(queue.Full):
+            self._outbox.put_nowait(Frame({"type": "alive"}))
+
+    def _hello(self, header: Mapping[str, Any]) -> dict[str, Any]:
+        seconds = header.get("alive")
+        if seconds is not None and self._heartbeat is None:
+            self._heartbeat = Heartbeat(self._send_sign, max(0.01, float(seconds)))
+        return {"protocol": VERSION, "pid": os.getpid()}
+
+    def _expect_work(self, kind: str) -> None:
+        """Note whether CPU time has to pass while a request is answered; loading may wait for a slow drive."""
+        if self._heartbeat is not None:
+            self._heartbeat.needs_cpu = kind == "edges" or (kind == "infer" and self._device == "cpu")
+
     def _answer(self, frame: Frame) -> Frame:
         number = frame.header.get("id")
         try:
+            if not isinstance(number, int):
+                number = None
+                raise ProtocolError("A request came without a number.")
+            self._expect_work(frame.header["type"])
             return self._dispatch(frame, number)
         except Exception as error:  # whatever a model raises must reach the user as a message
             if not isinstance(error, SuperResolutionError):
                 traceback.print_exc(file=sys.stderr)
             return _error_frame(number, error)
+        finally:
+            self._expect_work("")
 
     def _dispatch(self, frame: Frame, number: Any) -> Frame:
         kind = frame.header["type"]
         try:
             if kind == "hello":
-                return Frame({"type": "hello", "id": number, "protocol": VERSION, "pid": os.getpid()})
+                return Frame({"type": "hello", "id": number, **self._hello(frame.header)})
             if kind == "load":
                 card = card_from_wire(frame.header["card"])
                 loaded = self._engine.load(card, RunSettings.from_wire(frame.header["settings"]), frame.arrays)
+                self._device = loaded.device
                 return Frame({"type": "loaded", "id": number, **vars(loaded)})
             if kind == "infer":
                 task = TileTask.from_wire(frame.header["task"])
@@ -119,7 +147,7 @@ class Server:
             raise ProtocolError(
                 f"The request '{kind}' lacks a field or has one of the wrong form ({error})."
             ) from error
-        raise ProtocolError(f"The worker knows no request '{kind}'.")
+        raise ProtocolError(f"The worker knows no request '{kind[:100]}'.")
 
 
 def _inspect(kind: str, card: ModelCard, path: Any) -> dict[str, Any]:

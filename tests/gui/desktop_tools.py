@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import time
 
@@ -34,28 +33,6 @@ def work_off(seconds=0.0):
             break
         time.sleep(0.01)
     gc.collect()
-
-
-@contextlib.contextmanager
-def ticking(interval=20):
-    """A timer in the GUI thread; gives a list that ends up with the gaps between its ticks in seconds."""
-    from qgis.PyQt.QtCore import QTimer
-
-    gaps, last = [], [time.perf_counter()]
-
-    def tick():
-        now = time.perf_counter()
-        gaps.append(now - last[0])
-        last[0] = now
-
-    timer = QTimer()
-    timer.setInterval(interval)
-    timer.timeout.connect(tick)
-    timer.start()
-    try:
-        yield gaps
-    finally:
-        timer.stop()
 
 
 def scene_pixels(rows=60, columns=80, bands=4):

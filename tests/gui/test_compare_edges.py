@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -23,6 +22,7 @@ from tests.gui.compare_rig import (  # noqa: F401 - fixtures
     wait_for_picture,
     window,
 )
+from tests.gui.ticks import ticking
 
 pytestmark = [pytest.mark.qgis, pytest.mark.gui]
 
@@ -353,8 +353,6 @@ def test_closing_ends_the_worker_and_it_comes_back(window, texture):
 
 
 def test_the_interface_stays_awake_while_edges_are_computed(window, add_layer):
-    from qgis.PyQt.QtCore import QTimer
-
     rng = np.random.default_rng(2)
     side = 256
     coarse = rng.integers(100, 3000, (4, side, side)).astype(np.uint16)
@@ -366,19 +364,13 @@ def test_the_interface_stays_awake_while_edges_are_computed(window, add_layer):
     # Starting the worker and opening the layers is done once, not with each view.
     find_edges(window)
     wait_for_picture(window)
-    ticks = []
-    timer = QTimer()
-    timer.setInterval(20)
-    timer.timeout.connect(lambda: ticks.append(time.monotonic()))
-    timer.start()
     views = 0
-    for sigma in (1.0, 2.0, 3.0):
-        window.panel.sigma.set_value(sigma)
-        assert pump(lambda: at_rest(window), _START_SECONDS)
-        views += window.panel.table.rowCount() > 0
-    timer.stop()
-    gaps = np.diff(ticks)
-    print(f"largest gap {1000 * gaps.max():.0f} ms in {len(ticks)} ticks")
+    with ticking() as gaps:
+        for sigma in (1.0, 2.0, 3.0):
+            window.panel.sigma.set_value(sigma)
+            assert pump(lambda: at_rest(window), _START_SECONDS)
+            views += window.panel.table.rowCount() > 0
+    print(f"largest gap {1000 * max(gaps):.0f} ms in {len(gaps)} ticks")
     assert views == 3
-    assert len(ticks) > 20
-    assert gaps.max() < 0.1
+    assert len(gaps) > 20
+    assert max(gaps) < 0.1

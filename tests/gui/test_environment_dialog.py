@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -331,7 +332,7 @@ def test_half_made_environments_are_shown_and_can_be_removed(dialog, monkeypatch
     folder = environment_folder((3, 11))
     os.makedirs(folder)
     with open(os.path.join(folder, UNFINISHED), "w") as file:
-        file.write("{}")
+        json.dump({"size": "light", "python": "3.11.2"}, file)
     dialog.look()
     wait_for(lambda: dialog.refresh_button.isEnabled())
     assert [folder, "", "Not whole: create it again or remove it."] in rows(dialog)

@@ -95,7 +95,8 @@ def test_devices_can_be_picked_or_typed(provider):
 
     algorithm = QgsApplication.processingRegistry().algorithmById("superres:superresolve").create()
     wrapper = wrapper_for(algorithm.parameterDefinition("DEVICE"), "AlgorithmDialog")
-    assert [wrapper.combo.itemText(i) for i in range(wrapper.combo.count())] == ["auto", "cpu", "cuda", "mps"]
+    shown = [wrapper.combo.itemText(i) for i in range(wrapper.combo.count())]
+    assert shown == ["auto", "cpu", "cuda", "mps", "xpu", "dml"]
     wrapper.combo.setEditText("cuda:1")
     assert wrapper.parameterValue() == "cuda:1"
 
@@ -159,7 +160,7 @@ def test_the_modeler_lists_the_choices_for_plain_values(modeler, name, value):
     wrapper = dialog.widget.widget.wrappers[name]
     assert [action.toolTip() for action in wrapper.list.line.actions()] == ["Choose from a list"]
     wrapper.setValue(Source.fromStaticValue(value))
-    values = [choice for choice, _title in wrapper.choices(choices=["auto", "cpu", "cuda", "mps"])]
+    values = [choice for choice, _title in wrapper.choices(choices=["auto", "cpu", "cuda", "mps", "xpu", "dml"])]
     actions = [action for action in wrapper.list.menu().actions() if action.isCheckable()]
     assert [action.isChecked() for action in actions] == [choice == value for choice in values]
     actions[0].trigger()

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tests.gui.desktop_fixtures import project, scene, stand_in  # noqa: F401 - fixtures
-from tests.gui.desktop_tools import scene_pixels, ticking, wait_until, work_off
+from tests.gui.desktop_tools import scene_pixels, wait_until, work_off
+from tests.gui.ticks import ticking
 
 pytestmark = [pytest.mark.qgis, pytest.mark.gui]
 

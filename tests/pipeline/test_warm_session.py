@@ -43,7 +43,7 @@ class Scripted(ModelSession):
     def alive(self):
         return not self.ended and not self.dead
 
-    def load(self, card, settings):
+    def load(self, card, settings, samples=()):
         if self.dead:
             raise WorkerDied("gone")
         self.loads += 1

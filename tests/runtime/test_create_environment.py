@@ -236,6 +236,44 @@ def test_a_folder_without_wheels_is_told(tmp_path):
     assert not (tmp_path / "e").exists()
 
 
+@pytest.mark.parametrize("name", [COMPLETE, UNFINISHED])
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"size": 7}', '{"size": ["light"]}', "[" * 100_000])
+def test_files_of_such_names_make_no_folder_ours(tmp_path, name, text):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    (tmp_path / name).write_text(text)
+    with pytest.raises(EnvironmentFailed, match="not made by this plugin"):
+        create_environment("light", str(tmp_path), python=sys.executable)
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("outcome", ["whole", "enlarged", "failed"])
+def test_a_foreign_folder_beside_is_left_alone(commands, monkeypatch, tmp_path, outcome):
+    folder, beside = tmp_path / "e", tmp_path / f"e{BEFORE}"
+    if outcome == "enlarged":
+        create_environment("light", str(folder), python=sys.executable)
+    beside.mkdir()
+    (beside / "thesis.txt").write_text("years of work")
+    if outcome == "failed":
+        monkeypatch.setattr(module, "run_logged", lambda *_: (1, ["ERROR: no"]))
+        with pytest.raises(EnvironmentFailed):
+            create_environment("light", str(folder), python=sys.executable)
+    else:
+        create_environment("full" if outcome == "enlarged" else "light", str(folder), python=sys.executable)
+    assert (beside / "thesis.txt").read_text() == "years of work"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_what_a_link_leads_to_is_left_alone(commands, tmp_path):
+    there, link = tmp_path / "there", tmp_path / "link"
+    create_environment("light", str(there), python=sys.executable)
+    (there / "mark").write_text("")
+    (there / COMPLETE).rename(there / UNFINISHED)
+    link.symlink_to(there)
+    with pytest.raises(EnvironmentFailed, match="not made by this plugin"):
+        remove_environment(str(link))
+    assert (there / "mark").exists()
+
+
 @pytest.mark.parametrize("step", ["venv", "install"])
 @pytest.mark.parametrize("problem", [Cancelled("no"), EnvironmentFailed("no")])
 def test_what_does_not_come_to_its_end_leaves_nothing(commands, monkeypatch, tmp_path, step, problem):
@@ -258,7 +296,7 @@ def test_what_a_crash_set_aside_comes_back(commands, tmp_path):
     create_environment("light", str(folder), python=sys.executable)
     folder.rename(aside)
     folder.mkdir()
-    (folder / UNFINISHED).write_text("{}")
+    (folder / UNFINISHED).write_text('{"size": "light"}')
     (aside / "mark").write_text("")
     before = len(commands)
     with Attempt(str(folder), True, lambda: True):
@@ -282,7 +320,7 @@ def test_half_made_environments_are_listed(tmp_path):
     assert broken_environments() == []
     os.makedirs(folder)
     with open(os.path.join(folder, UNFINISHED), "w") as file:
-        file.write("{}")
+        file.write('{"size": "light"}')
     assert broken_environments() == [folder]
 
 
@@ -304,7 +342,7 @@ def test_a_foreign_folder_is_left_alone(tmp_path):
 def test_what_an_earlier_try_left_is_replaced(commands, tmp_path):
     folder = tmp_path / "e"
     folder.mkdir()
-    (folder / UNFINISHED).write_text("{}")
+    (folder / UNFINISHED).write_text('{"size": "light"}')
     (folder / "rubbish").write_text("")
     create_environment("light", str(folder), python=sys.executable)
     assert not (folder / "rubbish").exists()

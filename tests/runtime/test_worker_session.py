@@ -143,3 +143,27 @@ def test_stray_prints_do_not_break_the_channel(worker_python, project_dir):
     assert read_frame(answers).header["type"] == "loaded"
     assert (read_frame(answers).array("image") == 5).all() and read_frame(answers) is None
     assert done.stderr.count(b"stray") == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="forks")
+@pytest.mark.parametrize("how", ["killed", "died"])
+def test_a_helper_that_holds_the_pipes_holds_up_nothing(tmp_path, monkeypatch, worker_python, how):
+    """Packages fork helpers that inherit the worker's pipes; nobody may wait for them, and none may be left."""
+    from sr_plugin.runtime import worker_session
+
+    pid_file = tmp_path / "helper"
+    fork = f"import os, time; p = os.fork(); p or time.sleep(600); open({str(pid_file)!r}, 'w').write(str(p)); "
+    monkeypatch.setattr(worker_session, "_START", fork + worker_session._START)
+    session = WorkerSession(worker_python)
+    helper = int(pid_file.read_text())
+    started = time.monotonic()
+    if how == "died":
+        os.kill(session.pid, signal.SIGKILL)
+        with pytest.raises(WorkerDied):
+            session.load(CARD, SETTINGS)
+    session.kill()
+    assert time.monotonic() - started < 4
+    with pytest.raises(ProcessLookupError):
+        for _ in range(100):
+            os.kill(helper, 0)
+            time.sleep(0.05)

@@ -11,7 +11,8 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 import numpy as np
 
 from sr_plugin.core.card import SINGLE_IMAGE, BandSpec, TileConstraints
-from sr_plugin.core.errors import ModelMismatch
+from sr_plugin.core.card_check import MAX_BANDS
+from sr_plugin.core.errors import ModelMismatch, ModelUnreadable
 from sr_plugin.core.value_range import VALUE_RANGES, ValueRange
 
 Shape = Tuple[int, ...]
@@ -133,7 +134,13 @@ class Family(ABC):
 
 
 def bands(count: int) -> Tuple[BandSpec, ...]:
-    """Red, green, blue for three bands, otherwise numbered bands."""
+    """Red, green, blue for three bands, otherwise numbered bands.
+
+    Raises:
+        ModelUnreadable: when there are more than any sensor has; a file may claim billions.
+    """
+    if count > MAX_BANDS:
+        raise ModelUnreadable(f"The model claims to take or give {count} bands, which no sensor has.")
     return _RGB if count == 3 else tuple(BandSpec(f"band {i + 1}") for i in range(count))
 
 

@@ -5,6 +5,7 @@ Only the plain forms of YAML that these files use are read: two levels of ``key:
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from dataclasses import dataclass
@@ -109,9 +110,10 @@ def _normalisation(data: Mapping[str, str]) -> str:
 
 def _number(section: Mapping[str, str], key: str) -> Optional[float]:
     try:
-        return float(section[key])
+        number = float(section[key])
     except (KeyError, ValueError):
         return None
+    return number if math.isfinite(number) else None
 
 
 def _whole(section: Mapping[str, str], key: str) -> Optional[int]:

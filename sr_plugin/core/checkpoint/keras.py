@@ -17,6 +17,7 @@ from typing import Callable, Dict, Iterator, List, Optional, Tuple
 import numpy as np
 
 from sr_plugin.core.checkpoint.limits import MAX_NAME, MAX_TENSORS, MAX_TOTAL_BYTES, damaged, hostile
+from sr_plugin.core.checkpoint.torch_zip import check_sizes
 from sr_plugin.core.errors import ModelUnreadable
 
 _ITEM_BYTES = 4
@@ -262,6 +263,7 @@ def read_keras_archive(path: str) -> Dict[str, np.ndarray]:
         target = os.path.join(folder, _ARCHIVE_MEMBER)
         try:
             with zipfile.ZipFile(path) as archive, open(target, "wb") as file:
+                check_sizes(archive, path)
                 if archive.getinfo(_ARCHIVE_MEMBER).file_size > MAX_TOTAL_BYTES:
                     raise hostile(path, f"it unpacks to more than {MAX_TOTAL_BYTES >> 30} GiB")
                 with archive.open(_ARCHIVE_MEMBER) as member:

@@ -28,6 +28,7 @@ from sr_plugin.gui.compare.compare_settings import remember, remembered, remembe
 from sr_plugin.gui.compare.figures_table import FiguresTable
 from sr_plugin.gui.compare.raster_combo import RemovalWatch, choose_none, raster_combo
 from sr_plugin.gui.compare.slider_row import SliderRow
+from sr_plugin.gui.elided_combo import ElidedComboBox
 from sr_plugin.processing.translation import tr
 
 _USUAL = EdgeSettings()
@@ -250,7 +251,7 @@ class EdgePanel(QScrollArea):
         self.classes = QCheckBox(tr("View with edge &classes"))
         self.classes.setToolTip(tr("One more view: edges that are kept, new and lost"))
         self.classes.setChecked(remembered("edges/classes", True, bool))
-        self.result = QComboBox()
+        self.result = ElidedComboBox()
         self.result.setToolTip(tr("Layer whose edges are classed and whose figures are shown"))
         form.addRow(self.overlay)
         form.addRow(self.classes)
@@ -279,6 +280,7 @@ class EdgePanel(QScrollArea):
         self._sign.setPixmap(QgsApplication.getThemeIcon("/mIconWarning.svg").pixmap(size, size))
         self._sign.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.state = QLabel()
+        self.state.setTextFormat(Qt.TextFormat.PlainText)
         self.state.setWordWrap(True)
         self.state.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.busy = QProgressBar()

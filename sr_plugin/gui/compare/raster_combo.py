@@ -10,6 +10,8 @@ from qgis.gui import QgsMapLayerComboBox
 from qgis.PyQt import sip
 from qgis.PyQt.QtWidgets import QWidget
 
+from sr_plugin.gui.elided_combo import ElidedLayerComboBox
+
 
 class RemovalWatch:
     """Tells when layers of the project are about to be removed.
@@ -43,7 +45,7 @@ class RemovalWatch:
 
 def raster_combo(parent: QWidget, empty_text: str) -> QgsMapLayerComboBox:
     """A drop-down with the raster layers of the project and an entry for none; none is chosen."""
-    combo = QgsMapLayerComboBox(parent)
+    combo = ElidedLayerComboBox(parent)
     combo.setFilters(QgsMapLayerProxyModel.Filter.RasterLayer)
     combo.setAllowEmptyLayer(True, empty_text)
     combo.setShowCrs(False)

@@ -20,9 +20,9 @@ from qgis.PyQt.QtWidgets import QCheckBox, QLabel, QPushButton, QVBoxLayout, QWi
 from sr_plugin.gui.connections import Connections
 from sr_plugin.gui.dock.area import extent_value
 from sr_plugin.gui.dock.draw_extent_tool import DrawnRectangle
-from sr_plugin.gui.dock.elided_combo import ElidedComboBox, ElidedLayerComboBox
 from sr_plugin.gui.dock.estimate_label import EstimateLabel
 from sr_plugin.gui.dock.section import Section
+from sr_plugin.gui.elided_combo import ElidedComboBox, ElidedLayerComboBox
 from sr_plugin.processing.translation import tr
 
 WHOLE, CANVAS, DRAWN, LAYER, POLYGONS = "whole", "canvas", "drawn", "layer", "polygons"

@@ -10,10 +10,10 @@ from qgis.PyQt.QtWidgets import QComboBox, QFormLayout, QLabel, QListWidget, QLi
 from sr_plugin.core.card import BandSpec, ModelCard
 from sr_plugin.core.errors import SuperResolutionError
 from sr_plugin.gui.dock.band_names import layer_band_name, wanted_name, wanted_tooltip
-from sr_plugin.gui.dock.elided_combo import ElidedComboBox
 from sr_plugin.gui.dock.hint_label import NOTE, PROBLEM, WARNING, HintLabel
 from sr_plugin.gui.dock.layer_facts import LayerFacts, preset_bands, why_unfit
 from sr_plugin.gui.dock.section import Section
+from sr_plugin.gui.elided_combo import ElidedComboBox
 from sr_plugin.processing.translation import tr
 
 _MOST_ROWS = 6
@@ -40,6 +40,7 @@ class BandSection(Section):
         self._by_hand = False
         self._rows = QWidget()
         self._state = QLabel()
+        self._state.setTextFormat(Qt.TextFormat.PlainText)
         self._state.setWordWrap(True)
         self.problem = HintLabel(PROBLEM)
         self.hint = HintLabel(WARNING)

@@ -11,9 +11,9 @@ from sr_plugin.core.card import ModelCard
 from sr_plugin.core.errors import SuperResolutionError
 from sr_plugin.gui.background import Background
 from sr_plugin.gui.dock.device_list import AUTO, device_choices, needs_of
-from sr_plugin.gui.dock.elided_combo import ElidedComboBox
 from sr_plugin.gui.dock.hint_label import PROBLEM, HintLabel
 from sr_plugin.gui.dock.section import Section
+from sr_plugin.gui.elided_combo import ElidedComboBox
 from sr_plugin.processing import runtime_check, settings
 from sr_plugin.processing.translation import tr
 from sr_plugin.runtime.find_python import find_worker_python

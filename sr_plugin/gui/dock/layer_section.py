@@ -27,9 +27,9 @@ from qgis.PyQt.QtWidgets import (
 )
 
 from sr_plugin.gui.connections import Connections
-from sr_plugin.gui.dock.elided_combo import ElidedLayerComboBox
 from sr_plugin.gui.dock.hint_label import PROBLEM, HintLabel
 from sr_plugin.gui.dock.section import Section
+from sr_plugin.gui.elided_combo import ElidedLayerComboBox
 from sr_plugin.processing.layer_source import is_file
 from sr_plugin.processing.result_notes import LEGEND_NOTE_PROPERTY
 from sr_plugin.processing.translation import tr

@@ -13,7 +13,6 @@ from qgis.PyQt.QtWidgets import QFileDialog, QLabel, QWidget
 from sr_plugin.core.card import SINGLE_IMAGE, TRANSLATION, ModelCard
 from sr_plugin.core.errors import SuperResolutionError
 from sr_plugin.gui.background import Background
-from sr_plugin.gui.dock.elided_combo import ElidedComboBox
 from sr_plugin.gui.dock.group_delegate import GroupDelegate, title_item
 from sr_plugin.gui.dock.hint_label import PROBLEM, HintLabel
 from sr_plugin.gui.dock.model_card_view import ModelCardView
@@ -21,6 +20,7 @@ from sr_plugin.gui.dock.model_list import ModelEntry, file_entry, model_groups, 
 from sr_plugin.gui.dock.model_reading import ModelReading
 from sr_plugin.gui.dock.section import Section
 from sr_plugin.gui.dock.value_choice import AUTOMATIC, ValueChoice
+from sr_plugin.gui.elided_combo import ElidedComboBox
 from sr_plugin.gui.model_chooser import MODEL_PATTERNS
 from sr_plugin.processing import settings
 from sr_plugin.processing.superresolve_parameters import DEFAULT_MODEL
@@ -59,6 +59,7 @@ class ModelSection(Section):
         self.combo.setToolTip(tr("Model that estimates the finer detail, or an interpolation to compare it with"))
         self.combo.setAccessibleName(tr("Model"))
         self._state = QLabel()
+        self._state.setTextFormat(Qt.TextFormat.PlainText)
         self._state.setWordWrap(True)
         self.problem = HintLabel(PROBLEM)
         self.values = ValueChoice()

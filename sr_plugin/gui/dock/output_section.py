@@ -11,8 +11,8 @@ from qgis.PyQt.QtCore import pyqtSignal
 from qgis.PyQt.QtWidgets import QCheckBox, QFormLayout, QVBoxLayout, QWidget
 
 from sr_plugin.core.card import ModelCard
-from sr_plugin.gui.dock.elided_combo import ElidedComboBox
 from sr_plugin.gui.dock.section import Section
+from sr_plugin.gui.elided_combo import ElidedComboBox
 from sr_plugin.processing import settings
 from sr_plugin.processing.superresolve_parameters import OUTPUT_TYPES, SAME_TYPE
 from sr_plugin.processing.translation import tr

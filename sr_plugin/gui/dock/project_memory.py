@@ -29,7 +29,7 @@ def recall() -> Dict[str, Any]:
         return {}
     try:
         choices = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         # A project file that somebody edited by hand; its other content is none of our business.
         return {}
     return choices if isinstance(choices, dict) else {}

@@ -10,7 +10,7 @@ from qgis.PyQt.QtCore import pyqtSignal
 from qgis.PyQt.QtWidgets import QFormLayout, QLabel, QWidget
 
 from sr_plugin.gui.choice_wrapper import ChoiceCombo
-from sr_plugin.gui.dock.elided_combo import narrow
+from sr_plugin.gui.elided_combo import narrow
 from sr_plugin.processing.translation import tr
 
 AUTOMATIC = "auto"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Optional
 
 from qgis.gui import QgsFileWidget
-from qgis.PyQt.QtCore import pyqtSignal
+from qgis.PyQt.QtCore import Qt, pyqtSignal
 from qgis.PyQt.QtWidgets import QGroupBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from sr_plugin.gui.background import Background
@@ -43,6 +43,7 @@ class ChosenPython(QGroupBox):
         self.use_button.setDefault(True)
         self.use_button.clicked.connect(lambda _checked: self.use())
         self.answer = QLabel()
+        self.answer.setTextFormat(Qt.TextFormat.PlainText)
         self.answer.setWordWrap(True)
         row = QHBoxLayout()
         row.addWidget(self.path, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Optional
 
-from qgis.PyQt.QtCore import pyqtSignal
+from qgis.PyQt.QtCore import Qt, pyqtSignal
 from qgis.PyQt.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QWidget
 
 from sr_plugin.processing.feedback import spoken_duration
@@ -27,6 +27,7 @@ class ProgressRow(QWidget):
         super().__init__(parent)
         self._text = ""
         self.label = QLabel()
+        self.label.setTextFormat(Qt.TextFormat.PlainText)
         self.bar = QProgressBar()
         # Neither pip nor venv tell how much is left.
         self.bar.setRange(0, 0)

@@ -6,6 +6,7 @@ import os
 from typing import Callable, List, Optional, Set
 
 from qgis.PyQt.QtCore import pyqtSignal
+from qgis.PyQt.QtGui import QResizeEvent
 from qgis.PyQt.QtWidgets import QFrame, QLabel, QMessageBox, QScrollArea, QVBoxLayout, QWidget
 
 from sr_plugin.core.errors import SuperResolutionError
@@ -113,7 +114,16 @@ class InterruptedList(QWidget):
             row.discard_requested.connect(self.ask_to_discard)
             self._column.insertWidget(place, row)
         self.setVisible(bool(self.rows))
-        if self.rows:
-            height = sum(row.sizeHint().height() for row in self.rows[:_ROWS_IN_SIGHT])
-            self._scroll.setFixedHeight(height + 2 * self._scroll.frameWidth() + 2)
+        self._fit()
         self.refreshed.emit()
+
+    def _fit(self) -> None:
+        """As high as the rows are, up to a few of them."""
+        width = self._scroll.viewport().width()
+        height = sum(row.heightForWidth(width) for row in self.rows[:_ROWS_IN_SIGHT])
+        self._scroll.setFixedHeight(height + 2 * self._scroll.frameWidth() + 2)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt API
+        """Texts wrap anew, and so rows change their height."""
+        super().resizeEvent(event)
+        self._fit()

@@ -45,8 +45,8 @@ class InterruptedRow(QWidget):
     def __init__(self, job: InterruptedJob, parent: QWidget) -> None:
         super().__init__(parent)
         self.job = job
-        title = ElidedLabel(tr("{output}, {model}").format(output=os.path.basename(job.request.output), model=job.model))
-        title.setToolTip(job.request.output)
+        title = ElidedLabel(os.path.basename(job.request.output))
+        title.setToolTip(tr("{output}\nModel: {model}").format(output=job.request.output, model=job.model))
         self._status = QLabel(spoken_standing(job))
         self._status.setWordWrap(True)
         self._status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -56,15 +56,15 @@ class InterruptedRow(QWidget):
         self.continue_button.setVisible(goes_on)
         text = tr("Discard…") if goes_on else tr("Clean up…")
         self.discard_button = self._button(text, tr("Delete what was done"), self.discard_requested)
-        bottom = QHBoxLayout()
-        bottom.addWidget(self._status, 1)
-        for button in (self.continue_button, self.discard_button):
-            bottom.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
+        top = QHBoxLayout()
+        top.addWidget(title, 1)
+        top.addWidget(self.continue_button)
+        top.addWidget(self.discard_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(2)
-        layout.addWidget(title)
-        layout.addLayout(bottom)
+        layout.addLayout(top)
+        layout.addWidget(self._status)
 
     @property
     def status(self) -> str:

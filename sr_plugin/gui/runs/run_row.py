@@ -40,6 +40,7 @@ class RunRow(QWidget):
         self._icon = QLabel()
         self._title = ElidedLabel(run.title)
         self._status = QLabel()
+        self._status.setTextFormat(Qt.TextFormat.PlainText)
         self._status.setWordWrap(True)
         self._status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._bar = QProgressBar()

@@ -171,7 +171,7 @@ def _remembered() -> dict[str, str]:
     try:
         with open(_file(), encoding="utf-8") as file:
             return {str(key): str(value) for key, value in json.load(file).items()}
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         # Without the memory the runtimes are timed again.
         return {}
 

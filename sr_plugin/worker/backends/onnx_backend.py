@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from sr_plugin.core.card import ModelCard, WeightFile
@@ -15,10 +17,22 @@ _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "d
 _NAMES = {"cpu": "CPU", "cuda": "CUDA device", "dml": "DirectML device"}
 
 
+def load_onnxruntime() -> Any:
+    """The module ``onnxruntime``, told not to send figures of use over the network, which builds for Windows may do.
+
+    Raises:
+        ImportError: when it is not installed.
+    """
+    import onnxruntime
+
+    onnxruntime.disable_telemetry_events()
+    return onnxruntime
+
+
 def device_available(device: str) -> bool:
     """True where ONNX Runtime was built with a provider for the device (``cpu``, ``cuda``, ``dml``, or ``cuda:N``)."""
     try:
-        import onnxruntime
+        onnxruntime = load_onnxruntime()
     except ImportError:
         return False
     return _PROVIDERS.get(device.split(":")[0]) in onnxruntime.get_available_providers()
@@ -38,8 +52,7 @@ class OnnxBackend(Backend):
     """
 
     def __init__(self, card: ModelCard, weight: WeightFile, device: str, settings: RunSettings) -> None:
-        import onnxruntime
-
+        onnxruntime = load_onnxruntime()
         check_external_data(weight.path, read_onnx_header(weight.path))
         kind, _, number = device.partition(":")
         options = onnxruntime.SessionOptions()

@@ -1,0 +1,92 @@
+"""Steps of a run that may block in a slow or dead file system, and can be cancelled nevertheless."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from typing import Callable, List, Optional
+
+from sr_plugin.core.card import ModelCard
+from sr_plugin.core.errors import Cancelled
+from sr_plugin.core.session import ModelSession
+from sr_plugin.pipeline.prepare import PreparedRun, prepare_run
+from sr_plugin.pipeline.request import RunFeedback, SuperResolveRequest
+from sr_plugin.pipeline.threads import run_patiently
+
+_SessionFactory = Callable[[ModelCard], ModelSession]
+
+
+class FeedbackRelay:
+    """Feedback for another thread: what is told there arrives in the thread that calls :meth:`pass_on`.
+
+    Args:
+        feedback: where it arrives.
+    """
+
+    def __init__(self, feedback: RunFeedback) -> None:
+        self._feedback = feedback
+        self._told: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._cancelled = threading.Event()
+
+    def message(self, text: str) -> None:
+        """See :class:`RunFeedback`."""
+        self._told.put(lambda: self._feedback.message(text))
+
+    def warning(self, text: str) -> None:
+        """See :class:`RunFeedback`."""
+        self._told.put(lambda: self._feedback.warning(text))
+
+    def progress(self, done: int, total: int, seconds_left: Optional[float]) -> None:
+        """See :class:`RunFeedback`."""
+        self._told.put(lambda: self._feedback.progress(done, total, seconds_left))
+
+    def cancelled(self) -> bool:
+        """See :class:`RunFeedback`."""
+        return self._cancelled.is_set()
+
+    def pass_on(self) -> None:
+        """Tell what was told meanwhile.
+
+        Raises:
+            Cancelled: when the user cancelled.
+        """
+        while not self._told.empty():
+            self._told.get()()
+        if self._feedback.cancelled():
+            self._cancelled.set()
+            raise Cancelled("The run was cancelled.")
+
+
+class _Sessions:
+    """A factory that remembers what it opened, so that a model which is being measured can be stopped."""
+
+    def __init__(self, factory: _SessionFactory) -> None:
+        self._factory = factory
+        self._opened: List[ModelSession] = []
+
+    def __call__(self, card: ModelCard) -> ModelSession:
+        session = self._factory(card)
+        self._opened.append(session)
+        return session
+
+    def kill(self) -> None:
+        for session in self._opened:
+            session.kill()
+
+
+def prepare_patiently(request: SuperResolveRequest, feedback: RunFeedback, factory: _SessionFactory) -> PreparedRun:
+    """As :func:`prepare_run`, but a cancel works even while a source blocks.
+
+    Raises:
+        Cancelled: when the user cancelled.
+        SuperResolutionError: from :func:`prepare_run`.
+    """
+    relay, sessions = FeedbackRelay(feedback), _Sessions(factory)
+    try:
+        return run_patiently("sr-prepare", lambda: prepare_run(request, relay, sessions), relay.pass_on)
+    except Cancelled:
+        sessions.kill()
+        raise
+    finally:
+        if not relay.cancelled():
+            relay.pass_on()

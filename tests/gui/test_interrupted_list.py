@@ -1,0 +1,180 @@
+"""Interrupted runs in the dock: seen, continued, discarded, cleared away."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+from tests.gui.desktop_fixtures import project, scene, stand_in  # noqa: F401 - fixtures
+from tests.gui.desktop_tools import scene_pixels, wait_until, work_off
+
+pytestmark = [pytest.mark.qgis, pytest.mark.gui]
+
+
+@pytest.fixture(autouse=True)
+def data_folder(tmp_path_factory, monkeypatch):
+    """An index of this test's own."""
+    monkeypatch.setenv("SR_PLUGIN_DATA", str(tmp_path_factory.mktemp("data")))
+
+
+@pytest.fixture
+def desktop(stand_in):
+    from qgis.core import QgsSettings
+
+    from sr_plugin.gui.desktop import Desktop
+
+    QgsSettings().remove("superres/dock_open")
+    desktop = Desktop(stand_in)
+    desktop.set_up()
+    yield desktop
+    desktop.tear_down()
+    work_off()
+
+
+def interrupt(source, output, after=3, **options):
+    """Leave a run behind as a kill does."""
+    from sr_plugin.core.errors import Cancelled
+    from sr_plugin.pipeline.request import SuperResolveRequest
+    from sr_plugin.pipeline.superresolve import superresolve
+    from tests.pipeline.conftest import Recorder, local
+
+    request = SuperResolveRequest(
+        source, str(output), options.pop("model", "bicubic:2"), tile=16, keep_partial=True, **options
+    )
+    with pytest.raises(Cancelled):
+        superresolve(request, Recorder(cancel_after=after), local)
+    return request
+
+
+def open_dock(desktop):
+    """Show the dock, anew where it was shown before, and wait until the list is up to date."""
+    if desktop.dock is not None:
+        desktop.dock.setUserVisible(False)
+    desktop.show_dock()
+    settle(desktop)
+    return desktop.interrupted
+
+
+def settle(desktop):
+    wait_until(lambda: not desktop.interrupted._background.is_busy())
+    work_off()
+
+
+def test_nothing_is_shown_where_nothing_was_interrupted(desktop):
+    assert not open_dock(desktop).isVisibleTo(desktop.dock)
+
+
+def test_a_continued_run_goes_on_and_leaves_the_list(desktop, scene, project, tmp_path):
+    from sr_plugin.pipeline.interrupted import interrupted_jobs
+
+    interrupt(scene.source(), tmp_path / "result.tif")
+    listed = open_dock(desktop)
+    (row,) = listed.rows
+    assert listed.isVisibleTo(desktop.dock) and row.continue_button.isVisibleTo(listed)
+    assert "% done" in row.status and row.discard_button.text() == "Discard…"
+    row.continue_button.click()
+    run = desktop.queue.runs[-1]
+    settle(desktop)
+    assert not listed.rows
+    wait_until(lambda: run.ended, 60)
+    settle(desktop)
+    assert run.state.value == "done", run.cause
+    assert "Going on with an interrupted run" in run.log
+    assert not listed.rows and not listed.isVisibleTo(desktop.dock) and interrupted_jobs() == []
+    assert project.mapLayer(run.layer_id).source() == str(tmp_path / "result.tif")
+    # Above the layer that shows its input.
+    assert run.source_id == scene.id()
+
+
+def test_extent_mask_and_numbers_survive_the_way_through_processing(desktop, scene, tmp_path):
+    from dataclasses import replace
+
+    from qgis.core import QgsGeometry, QgsRectangle
+
+    from sr_plugin.pipeline.superresolve import superresolve
+    from tests.conftest import read_raster
+    from tests.pipeline.conftest import local
+
+    box = scene.extent()
+    extent = (box.xMinimum() + 12.3, box.yMinimum() + 45.6, box.xMaximum() - 7.8, box.yMaximum() - 9.1)
+    hole = QgsGeometry.fromRect(QgsRectangle(*extent).buffered(-100))
+    parts = QgsGeometry.fromWkt("MULTIPOLYGON(((0 0, 1 0, 1 1, 0 0)))")
+    options = dict(
+        bands=(3, 1), extent=extent, nodata=7.0, output_type="float32", margin=5, consistency=True,
+        normalisation="divide:3000", create_options=("COMPRESS=DEFLATE", "ZLEVEL=3"),
+    )  # fmt: skip
+    for masks in ((bytes(hole.asWkb()),), (bytes(parts.asWkb()), bytes(hole.convertToMultiType() and hole.asWkb()))):
+        request = interrupt(scene.source(), tmp_path / "result.tif", mask=masks, **options)
+        (row,) = open_dock(desktop).rows
+        row.continue_button.click()
+        run = desktop.queue.runs[-1]
+        wait_until(lambda run=run: run.ended, 60)
+        assert run.state.value == "done", run.log
+        assert "Going on with an interrupted run" in run.log
+        whole = replace(request, output=str(tmp_path / "whole.tif"))
+        expected = read_raster(superresolve(whole, None, local).output)
+        np.testing.assert_array_equal(read_raster(run.output), expected)
+
+
+def test_the_extent_of_a_raster_without_place(desktop, make_raster, tmp_path):
+    path = make_raster(scene_pixels(), "bare.tif", geotransform=(), wkt="")
+    interrupt(path, tmp_path / "result.tif", extent=(10.0, 5.0, 70.0, 55.0))
+    (row,) = open_dock(desktop).rows
+    row.continue_button.click()
+    run = desktop.queue.runs[-1]
+    wait_until(lambda: run.ended, 60)
+    assert run.state.value == "done" and "Going on with an interrupted run" in run.log, run.log
+
+
+def test_discard_asks_first(desktop, scene, tmp_path):
+    from qgis.PyQt.QtWidgets import QMessageBox
+
+    interrupt(scene.source(), tmp_path / "result.tif")
+    kept = sorted(os.listdir(tmp_path))
+    listed = open_dock(desktop)
+    listed.rows[0].discard_button.click()
+    work_off()
+    assert "result.tif" in listed.question.text() and "of 20 tiles" in listed.question.informativeText()
+    listed.question.button(QMessageBox.StandardButton.Cancel).click()
+    settle(desktop)
+    assert sorted(os.listdir(tmp_path)) == kept and len(listed.rows) == 1 and listed.question is None
+    listed.rows[0].discard_button.click()
+    delete = next(b for b in listed.question.buttons() if b.text() == "Delete")
+    delete.click()
+    settle(desktop)
+    settle(desktop)
+    assert os.listdir(tmp_path) == ["input.tif"] and not listed.rows
+
+
+def test_what_cannot_go_on_can_only_be_cleaned_up(desktop, scene, tmp_path):
+    interrupt(scene.source(), tmp_path / "result.tif")
+    os.utime(scene.source(), (1, 1))
+    listed = open_dock(desktop)
+    (row,) = listed.rows
+    assert not row.continue_button.isVisibleTo(listed) and row.discard_button.text() == "Clean up…"
+    assert "the input has changed, so it cannot go on" in row.status
+
+
+def test_a_discard_that_fails_is_told(desktop, scene, stand_in, tmp_path):
+    from sr_plugin.pipeline.output_lock import OutputLock
+
+    interrupt(scene.source(), tmp_path / "result.tif")
+    listed = open_dock(desktop)
+    told = []
+    listed.failed.connect(told.append)
+    with OutputLock(str(tmp_path / "result.tif")):
+        listed.rows[0].discard_button.click()
+        next(b for b in listed.question.buttons() if b.text() == "Delete").click()
+        wait_until(lambda: told)
+    assert "Another run is writing" in told[0]
+
+
+def test_a_run_that_is_killed_under_way_is_listed_when_the_dock_comes_back(desktop, scene, tmp_path):
+    open_dock(desktop)
+    interrupt(scene.source(), tmp_path / "late.tif")
+    desktop.dock.setUserVisible(False)
+    desktop.dock.setUserVisible(True)
+    wait_until(lambda: desktop.interrupted.rows)
+    assert desktop.interrupted.rows[0].job.request.output == str(tmp_path / "late.tif")
