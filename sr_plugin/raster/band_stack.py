@@ -12,7 +12,7 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
-from xml.sax.saxutils import escape, quoteattr  # nosec B406 - writes XML, reads none
+from xml.sax.saxutils import escape, quoteattr  # nosec B406: writes XML, reads none
 
 from osgeo import gdal, osr
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from typing import List, Optional, Tuple
-from xml.etree.ElementTree import Element  # nosec B405 - a type only
+from xml.etree.ElementTree import Element  # nosec B405: a type only
 
 from osgeo import gdal, ogr
 

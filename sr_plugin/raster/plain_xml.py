@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from typing import Dict, List, Optional
-from xml.etree.ElementTree import Element, TreeBuilder  # nosec B405 - only builds; the parser below refuses entities
-from xml.parsers import expat  # nosec B407 - document types are refused, so there are no entities to expand
+from xml.etree.ElementTree import Element, TreeBuilder  # nosec B405: only builds; the parser below refuses entities
+from xml.parsers import expat  # nosec B407: document types are refused, so there are no entities to expand
 
 from sr_plugin.core.errors import SourceUnreadable
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Dict, Optional, Tuple
-from xml.etree.ElementTree import Element  # nosec B405 - a type only
+from xml.etree.ElementTree import Element  # nosec B405: a type only
 
 from sr_plugin.core.errors import UnsupportedRaster
 from sr_plugin.core.sensors import SENTINEL2
