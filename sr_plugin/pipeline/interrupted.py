@@ -161,10 +161,10 @@ def _job(path: str) -> Optional[InterruptedJob]:
             # Of a newer version of the plugin, which may still want it.
             return None
         job = _read(path, values)
-    except FileNotFoundError:
-        # The run came to its end just now.
+    except OSError:
+        # The run came to its end just now, or the file cannot be read at this moment.
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         # An entry that cannot be understood can only be forgotten; the files that it names are not known.
         _forget(path)
         return None

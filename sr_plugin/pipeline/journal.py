@@ -18,7 +18,7 @@ import numpy as np
 from sr_plugin.core.job import JobPlan
 from sr_plugin.core.session import LoadedModel
 
-VERSION = 2
+VERSION = 3
 
 
 def checksum(pixels: np.ndarray, mask: Optional[np.ndarray] = None) -> str:
@@ -52,16 +52,25 @@ class Computation:
 
     Attributes:
         runtime: ``openvino``, ``onnxruntime``, ``torch`` or ``numpy``.
-        precision: ``float32`` or ``reduced``.
+        backend: the same with its version.
+        device: kind of device: ``cpu``, ``cuda`` ...
+        number_type: ``float32``, ``bfloat16`` or ``float16``.
     """
 
     runtime: str
-    precision: str
+    backend: str
+    device: str
+    number_type: str
 
     @classmethod
     def of(cls, loaded: LoadedModel) -> Computation:
         """What a loaded model is computed by."""
-        return cls(loaded.runtime, "float32" if loaded.precision == "float32" else "reduced")
+        return cls(loaded.runtime, loaded.backend, loaded.device.split(":")[0], loaded.precision)
+
+    @property
+    def precision(self) -> str:
+        """The setting that leads to it: ``float32`` or ``reduced``."""
+        return "float32" if self.number_type == "float32" else "reduced"
 
 
 class Journal:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
+import time
 from typing import IO, Optional
 
 from sr_plugin.core.errors import OutputBusy, OutputError
 
 #: What the system answers when somebody else holds a lock.
 _HELD = (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK, errno.EDEADLK)
+_TRIES, _PAUSE_SECONDS = 6, 0.1
 
 
 def _lock(file: IO[bytes]) -> None:
@@ -23,6 +26,23 @@ def _lock(file: IO[bytes]) -> None:
         import fcntl
 
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _lock_patiently(file: IO[bytes]) -> None:
+    """Lock a file; somebody who only looks whether it is locked holds it for a moment.
+
+    Raises:
+        OSError: when it stays held, or cannot be locked at all.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            _lock(file)
+            return
+        except OSError as error:
+            if error.errno not in _HELD:
+                raise
+            time.sleep(_PAUSE_SECONDS)
+    _lock(file)
 
 
 def is_locked(output: str) -> bool:
@@ -62,7 +82,7 @@ class OutputLock:
             except OSError as error:
                 raise OutputError(f"Nothing can be written beside '{output}' ({error}).") from error
             try:
-                _lock(file)
+                _lock_patiently(file)
             except OSError as error:
                 if error.errno not in _HELD:
                     # A file system without locks, such as some network shares: the run goes on unguarded.
@@ -89,7 +109,8 @@ class OutputLock:
         if sys.platform == "win32":
             # Windows refuses to delete an open file.
             self._file.close()
-        if os.path.exists(self.path):
+        # A file that somebody else has open at this moment may stay: a lock file that nobody holds locks nothing.
+        with contextlib.suppress(OSError):
             os.remove(self.path)
         self._file.close()
         self._file = None

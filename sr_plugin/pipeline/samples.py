@@ -16,13 +16,15 @@ _PLACES = ((0.25, 0.3), (0.5, 0.6), (0.75, 0.15))
 
 
 def sample_pieces(run: PreparedRun) -> List[NamedArray]:
-    """Up to three pieces of one size without gaps, ``(bands, h, w)``; none where the area is no larger than a few.
+    """Up to three pieces of one size without gaps, ``(bands, h, w)``; none where the area holds no more than a few.
 
     Raises:
         SourceUnreadable: when the source cannot be read.
     """
     plan = run.plan
     height, width = plan.card.tiles.fixed or (_fitting(run), _fitting(run))
+    if height > plan.area.height or width > plan.area.width:
+        return []
     if height * width * len(_PLACES) * 2 > plan.area.height * plan.area.width:
         return []
     source = RasterSource(plan.source.dataset)

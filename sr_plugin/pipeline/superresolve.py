@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import Callable, Optional
+from typing import Callable, List, Optional
 
 from sr_plugin.core.card import ModelCard
-from sr_plugin.core.errors import Cancelled
+from sr_plugin.core.errors import Cancelled, DeviceUnavailable, RuntimeMissing
 from sr_plugin.core.session import LoadedModel, ModelSession
 from sr_plugin.pipeline.blended_cells import session_settings
 from sr_plugin.pipeline.cancellable import prepare_patiently
@@ -80,12 +80,17 @@ def _load(session: ModelSession, run: PreparedRun, feedback: RunFeedback) -> Loa
     """Load the model; one that takes long or hangs can be cancelled, and so can a source that blocks."""
     settings = replace(session_settings(run.plan), pixels=read_pixels(run.plan))
     earlier = recorded_computation(run)
-    if earlier is not None:
-        # Pixels of an interrupted run are only continued by what computed them.
-        settings = replace(settings, backend=earlier.runtime, precision=earlier.precision)
+    gone: List[str] = []
 
     def load() -> LoadedModel:
-        samples = sample_pieces(run) if earlier is None and run.plan.card.weights else []
+        if earlier is not None:
+            # Pixels of an interrupted run are only continued by what computed them.
+            same = replace(settings, backend=earlier.runtime, precision=earlier.precision)
+            try:
+                return session.load(run.plan.card, same)
+            except (DeviceUnavailable, RuntimeMissing):
+                gone.append(earlier.backend)
+        samples = sample_pieces(run) if run.plan.card.weights else []
         return session.load(run.plan.card, settings, samples)
 
     def tick() -> None:
@@ -93,7 +98,10 @@ def _load(session: ModelSession, run: PreparedRun, feedback: RunFeedback) -> Loa
             session.kill()
             raise Cancelled("The run was cancelled.")
 
-    return run_patiently("sr-load", load, tick)
+    loaded = run_patiently("sr-load", load, tick)
+    if gone:
+        feedback.warning(f"What computed the interrupted run ({gone[0]}) is gone, so everything is computed anew.")
+    return loaded
 
 
 def _run_tiles(

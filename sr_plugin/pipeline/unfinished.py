@@ -136,8 +136,10 @@ class UnfinishedOutput:
             DiskFull, OutputError, Cancelled: see :meth:`RasterWriter.finish`.
         """
         self.writer.finish(self.statistics.metadata(), cancelled)
-        self.journal.remove()
-        _remove_leftovers(self._run.output.path)
+        # The result is whole; what cannot be cleared away now is not worth a failure.
+        with contextlib.suppress(OSError):
+            self.journal.remove()
+            _remove_leftovers(self._run.output.path)
 
     def keep(self) -> None:
         """Leave partial file and journal where they are, so that the same run goes on from there."""

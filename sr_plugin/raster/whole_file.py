@@ -30,13 +30,20 @@ def is_whole(path: str, size: Tuple[int, int, int]) -> bool:
 
 
 def _stored_bands(dataset: gdal.Dataset) -> Iterator[gdal.Band]:
-    """Bands with blocks of their own: with pixel interleaving, the first one stands for all."""
+    """Bands with blocks of their own: with pixel interleaving, the first one stands for all; and the mask inside."""
     together = dataset.GetMetadataItem("INTERLEAVE", "IMAGE_STRUCTURE") == "PIXEL"
     for number in range(1, 2 if together else dataset.RasterCount + 1):
         band = dataset.GetRasterBand(number)
-        yield band
-        for level in range(band.GetOverviewCount()):
-            yield band.GetOverview(level)
+        yield from _with_overviews(band)
+    first = dataset.GetRasterBand(1)
+    if first.GetMaskFlags() == gdal.GMF_PER_DATASET:
+        yield from _with_overviews(first.GetMaskBand())
+
+
+def _with_overviews(band: gdal.Band) -> Iterator[gdal.Band]:
+    yield band
+    for level in range(band.GetOverviewCount()):
+        yield band.GetOverview(level)
 
 
 def _blocks_end(band: gdal.Band) -> int:

@@ -309,13 +309,13 @@ class RasterWriter:
         try:
             with open(path, "rb+") as file:
                 os.fsync(file.fileno())
+            # The raster first: where an old one cannot be replaced, its side files stay as they are.
+            os.replace(path, self.spec.path)
+            stale = _STALE_FILES
             if os.path.exists(path + _SIDE_FILE):
                 # What a GeoTIFF cannot hold, such as a rotated-pole CRS, GDAL keeps beside it.
                 os.replace(path + _SIDE_FILE, self.spec.path + _SIDE_FILE)
                 stale = _STALE_FILES[1:]
-            else:
-                stale = _STALE_FILES
-            os.replace(path, self.spec.path)
             for suffix in stale:
                 if os.path.exists(self.spec.path + suffix):
                     os.remove(self.spec.path + suffix)
@@ -340,7 +340,8 @@ class RasterWriter:
             "PREDICTOR": "YES",
             "BIGTIFF": "IF_SAFER",
             "NUM_THREADS": "ALL_CPUS",
-            "OVERVIEWS": "AUTO",
+            # An interrupted run without this option may have left some in the partial file that are not whole.
+            "OVERVIEWS": "IGNORE_EXISTING",
             "RESAMPLING": "AVERAGE" if self.spec.smooth else "NEAREST",
             "SPARSE_OK": "TRUE",
         }

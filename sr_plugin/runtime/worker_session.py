@@ -327,7 +327,8 @@ class WorkerSession(ModelSession):
         try:
             # popen_flags made the worker the leader of a session, so of a process group.
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
+        except (ProcessLookupError, PermissionError):
+            # macOS refuses where only dead ones are left.
             return
 
     def _clean_up(self) -> None:

@@ -17,6 +17,8 @@ import pytest
 from tests.fuzz.guard import Hung, guarded
 
 HOME = pathlib.Path(__file__).resolve().parent
+#: Neither the project nor a temporary folder, which may hold it.
+ELSEWHERE = pathlib.Path(os.path.abspath(os.sep))
 
 
 def start_a_program() -> None:
@@ -37,14 +39,14 @@ def unpickle_a_name() -> None:
 
 def write_elsewhere() -> None:
     try:
-        os.open(HOME / "no such folder" / "x", os.O_WRONLY | os.O_CREAT)
+        os.open(ELSEWHERE / "no such folder" / "x", os.O_WRONLY | os.O_CREAT)
     except OSError:
         pass
 
 
 def delete_elsewhere() -> None:
     try:
-        os.remove(HOME / "no such file")
+        os.remove(ELSEWHERE / "no such file")
     except OSError:
         pass
 

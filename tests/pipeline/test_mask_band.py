@@ -8,6 +8,7 @@ import pytest
 gdal = pytest.importorskip("osgeo.gdal", reason="GDAL's Python bindings are not installed")
 
 from sr_plugin.core.errors import Cancelled  # noqa: E402
+from sr_plugin.raster.whole_file import is_whole  # noqa: E402
 from tests.pipeline.conftest import Recorder  # noqa: E402
 
 pytestmark = pytest.mark.gdal
@@ -119,3 +120,40 @@ def test_a_whole_result_clears_what_runs_with_other_settings_left(run, make_rast
     assert len(list(tmp_path.glob("out.tif.*.part.*"))) == 2
     run(source, "bicubic:4")
     assert sorted(os.listdir(tmp_path)) == ["input.tif", "other.tif.0123abcd.part.tif", "out.tif"]
+
+
+def test_a_file_that_lacks_the_end_of_its_mask_is_not_whole(run, make_raster, picture):
+    path = run(make_raster(picture, colours=COLOURS), "nearest:2", tile=32).output
+    dataset = gdal.Open(path)
+    mask = dataset.GetRasterBand(1).GetMaskBand()
+    offset = int(mask.GetMetadataItem("BLOCK_OFFSET_0_0", "TIFF"))
+    size = (dataset.RasterXSize, dataset.RasterYSize, dataset.RasterCount)
+    del mask, dataset
+    assert is_whole(path, size)
+    with open(path, "rb") as file:
+        whole = file.read()
+    # The pixels stay, the mask goes, so only who looks at the mask can notice.
+    moved = path + ".cut.tif"
+    with open(moved, "wb") as file:
+        file.write(whole[: offset + 1] if offset > len(whole) // 2 else whole)
+    assert offset <= len(whole) // 2 or not is_whole(moved, size)
+
+
+def test_overviews_of_an_interrupted_finish_do_not_end_up_in_a_cog(run, make_raster, picture, monkeypatch):
+    from sr_plugin.raster.writer import RasterWriter
+
+    source = make_raster(np.tile(picture, (1, 10, 8)), colours=COLOURS)
+
+    def stopped(self, cancelled):
+        # What a cancel in the middle of it leaves: the levels are there, but nothing is in them.
+        self._dataset.BuildOverviews("NONE", [2])
+        raise Cancelled("The run was cancelled.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RasterWriter, "_overviews", stopped)
+        with pytest.raises(Cancelled):
+            run(source, "nearest:2", keep_partial=True)
+    dataset = gdal.Open(run(source, "nearest:2", cog=True).output)
+    band = dataset.GetRasterBand(1)
+    levels = [band.GetOverview(n).ReadAsArray().mean() for n in range(band.GetOverviewCount())]
+    assert levels and all(abs(level - band.ReadAsArray().mean()) < 3 for level in levels)
