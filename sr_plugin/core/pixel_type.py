@@ -46,6 +46,14 @@ def step_of(dtype: str) -> Optional[int]:
     return 1 if np.dtype(dtype).kind in "iu" else None
 
 
+def fits_type(value: float, pixel_type: str) -> bool:
+    """Whether pixels of a type can have a value, such as one that marks nodata; floating types take any."""
+    if pixel_type.startswith("float"):
+        return True
+    limits = np.iinfo(pixel_type)
+    return float(value).is_integer() and limits.min <= value <= limits.max
+
+
 def avoid_value(pixels: np.ndarray, value: float, where: np.ndarray) -> None:
     """Move valid pixels that happen to equal the nodata value to their nearest neighbour value, in place.
 

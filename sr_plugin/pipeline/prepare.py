@@ -18,7 +18,7 @@ from sr_plugin.core.errors import EmptyExtent, ParameterError, UnsupportedRaster
 from sr_plugin.core.grid import Grid, Window
 from sr_plugin.core.job import JobPlan
 from sr_plugin.core.locations import plugin_version
-from sr_plugin.core.pixel_type import PIXEL_TYPES, common_type
+from sr_plugin.core.pixel_type import PIXEL_TYPES, common_type, fits_type
 from sr_plugin.core.point_spread import consistency_reach
 from sr_plugin.core.radiometry import compose
 from sr_plugin.core.session import PRECISIONS, RunSettings
@@ -108,13 +108,6 @@ def _output_type(request: SuperResolveRequest, bands: Sequence[BandInfo]) -> str
     return request.output_type
 
 
-def _fits_type(value: float, pixel_type: str) -> bool:
-    if pixel_type.startswith("float"):
-        return True
-    limits = np.iinfo(pixel_type)
-    return float(value).is_integer() and limits.min <= value <= limits.max
-
-
 def _default_nodata(pixel_type: str) -> float:
     if pixel_type.startswith("float"):
         return float("nan")
@@ -130,17 +123,17 @@ def _mask_band(request: SuperResolveRequest, source: RasterSource, bands: Sequen
 def _nodata(request: SuperResolveRequest, bands: Sequence[BandInfo], pixel_type: str, gaps: bool) -> Optional[float]:
     """Nodata of the result: as asked, as in the source, or the type's usual one where there will be gaps."""
     if request.nodata is not None:
-        if not _fits_type(request.nodata, pixel_type):
+        if not fits_type(request.nodata, pixel_type):
             raise ParameterError(
                 f"The nodata value {request.nodata:g} cannot be stored as {pixel_type}.",
                 "Choose another value or type.",
             )
         return request.nodata
     for band in bands:
-        if band.nodata is not None and _fits_type(band.nodata, pixel_type):
+        if band.nodata is not None and fits_type(band.nodata, pixel_type):
             return band.nodata
     # A value that the band's own type cannot hold marks no pixel at all.
-    declared = any(band.nodata is not None and _fits_type(band.nodata, band.pixel_type) for band in bands)
+    declared = any(band.nodata is not None and fits_type(band.nodata, band.pixel_type) for band in bands)
     return _default_nodata(pixel_type) if gaps or declared else None
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections import deque
 from concurrent.futures import Future
-from typing import Any, Callable, Deque, Dict, Optional, Sequence, Tuple
+from contextlib import contextmanager
+from typing import Any, Callable, Deque, Dict, Iterator, Optional, Sequence, Tuple
 
 from sr_plugin.core.card import ModelCard, card_to_wire
 from sr_plugin.core.errors import Cancelled
@@ -38,16 +39,15 @@ class _Worker:
         self._loaded: Optional[LoadedModel] = None
 
     def load(self, card: ModelCard, settings: RunSettings, samples: Sequence[NamedArray] = ()) -> LoadedModel:
-        """Load a model unless it is there already with the same settings; what ``auto`` chose then holds on."""
+        """Load a model unless it is there already with the same settings; what ``auto`` chose then holds on.
+
+        It must count as pending meanwhile.
+        """
         model = (card_to_wire(card), settings)
         if self._loaded is not None and model == self._model and self.session.alive:
             return self._loaded
         self._loaded = None
-        self.begin()
-        try:
-            loaded = self.session.load(card, settings, samples)
-        finally:
-            self.end()
+        loaded = self.session.load(card, settings, samples)
         self._model, self._loaded = model, loaded
         return loaded
 
@@ -81,14 +81,29 @@ class _Loan(ModelSession):
 
     def load(self, card: ModelCard, settings: RunSettings, samples: Sequence[NamedArray] = ()) -> LoadedModel:
         """See :class:`ModelSession`. Samples are not used: previews are over before measuring would pay."""
-        return self._worker.load(card, settings)
+        with self._pending():
+            return self._worker.load(card, settings)
+
+    @contextmanager
+    def _pending(self) -> Iterator[None]:
+        """Keep the worker from being lent on until a request is answered; a loan that has ended may ask no more."""
+        with self._lock:
+            self._check_running()
+            self._worker.begin()
+        try:
+            yield
+        finally:
+            self._worker.end()
+
+    def _check_running(self) -> None:
+        if self._ended:
+            raise Cancelled("The run was cancelled.")
 
     def submit(self, arrays: Sequence[NamedArray], task: TileTask) -> Future[TileResult]:
         """See :class:`ModelSession`."""
         outer: Future[TileResult] = Future()
         with self._lock:
-            if self._ended:
-                raise Cancelled("The run was cancelled.")
+            self._check_running()
             self._waiting.append((arrays, task, outer))
         self._hand_over()
         return outer
@@ -100,7 +115,7 @@ class _Loan(ModelSession):
                     return
                 arrays, task, outer = self._waiting.popleft()
                 self._handed_over += 1
-            self._worker.begin()
+                self._worker.begin()
             try:
                 inner = self._worker.session.submit(arrays, task)
             except Exception as error:
@@ -125,11 +140,13 @@ class _Loan(ModelSession):
 
     def describe(self, card: ModelCard) -> Dict[str, Any]:
         """See :class:`ModelSession`."""
-        return self._worker.session.describe(card)
+        with self._pending():
+            return self._worker.session.describe(card)
 
     def probe(self, card: ModelCard) -> Dict[str, Any]:
         """See :class:`ModelSession`."""
-        return self._worker.session.probe(card)
+        with self._pending():
+            return self._worker.session.probe(card)
 
     @property
     def alive(self) -> bool:

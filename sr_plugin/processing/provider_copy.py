@@ -15,9 +15,12 @@ from qgis.PyQt.QtCore import Qt
 
 from sr_plugin.core.errors import Cancelled, DiskFull, OutputError, SourceUnreadable
 from sr_plugin.core.grid import Extent
+from sr_plugin.core.pixel_type import avoid_value, common_type, fits_type
 from sr_plugin.processing.layer_source import file_name
 from sr_plugin.processing.provider_clone import CloneGrid, ProviderClone
 from sr_plugin.processing.translation import tr
+from sr_plugin.raster.gdal_errors import gdal_messages
+from sr_plugin.raster.whole_file import is_whole
 
 #: Side of a block in pixels: four tiles of the usual map service, so that hardly any tile is asked for twice.
 BLOCK = 1024
@@ -82,23 +85,50 @@ def copy_of_clone(
     )
     path = os.path.join(folder, file_name(clone.name))
     dataset = _create(clone, grid, path)
-    if _fill(clone, grid, dataset, feedback) == 0 and clone.rendered:
+    if _fill(clone, grid, dataset, path, feedback) == 0 and clone.rendered:
         raise SourceUnreadable(
             tr("The layer '{}' draws nothing in this extent.").format(clone.name),
             tr("Check in the map canvas that it is drawn there, and that the service can be reached."),
         )
-    dataset.FlushCache()
+    with _writing(path):
+        dataset.FlushCache()
+        # Closing writes, too, and is heard only here.
+        del dataset
+    if not is_whole(path, (grid.columns, grid.rows, len(clone.bands))):
+        raise _unwritten(path)
     return path
 
 
+@contextlib.contextmanager
+def _writing(path: str) -> Iterator[None]:
+    """Raise what GDAL tells of a failed write, which it may do without an exception."""
+    with gdal_messages() as messages:
+        try:
+            yield
+        except RuntimeError as error:
+            messages.note(error)
+    if messages.failures:
+        raise _unwritten(path, messages.reason)
+
+
+def _unwritten(path: str, reason: str = "") -> OutputError:
+    folder = os.path.dirname(path)
+    if "no space" in reason.lower() or shutil.disk_usage(folder).free < 1 << 20:
+        return DiskFull(tr("The disk that holds '{}' is full, so the layer could not be copied.").format(folder))
+    reason = f" ({reason})" if reason else ""
+    return OutputError(tr("The temporary copy '{}' of the layer could not be written{}.").format(path, reason))
+
+
+def _copy_type(clone: ProviderClone) -> np.dtype:
+    return common_type([band.pixel_type for band in clone.bands])
+
+
 def _create(clone: ProviderClone, grid: CloneGrid, path: str) -> gdal.Dataset:
-    pixel_type = str(np.result_type(*(band.pixel_type for band in clone.bands)))
     # GDAL of older versions stores no bytes with a sign.
-    code = _CODES.get(pixel_type, gdal.GDT_Int16)
+    code = _CODES.get(_copy_type(clone).name, gdal.GDT_Int16)
     options = [*_OPTIONS, "ALPHA=YES", "PHOTOMETRIC=RGB"] if clone.rendered else _OPTIONS
-    dataset = gdal.GetDriverByName("GTiff").Create(path, grid.columns, grid.rows, len(clone.bands), code, options)
-    if dataset is None:
-        raise OutputError(tr("The temporary file '{}' cannot be written.").format(path))
+    with _writing(path):
+        dataset = gdal.GetDriverByName("GTiff").Create(path, grid.columns, grid.rows, len(clone.bands), code, options)
     dataset.SetGeoTransform((grid.left, grid.pixel[0], 0.0, grid.top, 0.0, -grid.pixel[1]))
     if clone.wkt:
         dataset.SetProjection(clone.wkt)
@@ -113,7 +143,12 @@ def _create(clone: ProviderClone, grid: CloneGrid, path: str) -> gdal.Dataset:
 
 
 def _shared_nodata(clone: ProviderClone) -> Optional[float]:
-    return next((band.nodata for band in clone.bands if band.nodata is not None), None)
+    """The first nodata value that pixels of its band can have."""
+    return next((band.nodata for band in clone.bands if _can_be(band.nodata, band.pixel_type)), None)
+
+
+def _can_be(nodata: Optional[float], pixel_type: str) -> bool:
+    return nodata is not None and fits_type(nodata, pixel_type)
 
 
 def _blocks(grid: CloneGrid) -> List[Tuple[int, int, int, int]]:
@@ -125,7 +160,9 @@ def _blocks(grid: CloneGrid) -> List[Tuple[int, int, int, int]]:
     ]
 
 
-def _fill(clone: ProviderClone, grid: CloneGrid, dataset: gdal.Dataset, feedback: QgsProcessingFeedback) -> int:
+def _fill(
+    clone: ProviderClone, grid: CloneGrid, dataset: gdal.Dataset, path: str, feedback: QgsProcessingFeedback
+) -> int:
     """Copy all blocks; the number of pixels of pictures that show something."""
     shown = 0
     waiting = QgsRasterBlockFeedback()
@@ -135,8 +172,8 @@ def _fill(clone: ProviderClone, grid: CloneGrid, dataset: gdal.Dataset, feedback
     try:
         for index, place in enumerate(places):
             for number, pixels in enumerate(_read(clone, grid, place, waiting, feedback), start=1):
-                if dataset.GetRasterBand(number).WriteArray(pixels, place[0], place[1]):
-                    raise OutputError(tr("The temporary copy of the layer cannot be written."))
+                with _writing(path):
+                    dataset.GetRasterBand(number).WriteArray(pixels, place[0], place[1])
                 if clone.rendered and number == len(clone.bands):
                     shown += int(np.count_nonzero(pixels))
             feedback.setProgress(100.0 * (index + 1) / len(places))
@@ -193,7 +230,7 @@ def _colours(block: QgsRasterBlock) -> List[np.ndarray]:
 
 
 def _values(clone: ProviderClone, number: int, block: QgsRasterBlock) -> np.ndarray:
-    """Values of one band, with the nodata value of the copy where there are none."""
+    """Values of one band, with the nodata value of the copy where there are none, and only there."""
     facts = clone.bands[number - 1]
     shape = (block.height(), block.width())
     values = np.frombuffer(bytes(block.data()), facts.pixel_type).reshape(shape)
@@ -201,10 +238,10 @@ def _values(clone: ProviderClone, number: int, block: QgsRasterBlock) -> np.ndar
     if nodata is None:
         return values
     gaps = np.zeros(shape, bool)
-    for value in {facts.nodata, block.noDataValue() if block.hasNoDataValue() else None} - {None}:
-        gaps |= np.isnan(values) if np.isnan(value) else values == np.asarray(value).astype(values.dtype)
-    if facts.nodata == nodata or not gaps.any():
-        return values
-    marked = values.astype(np.result_type(*(band.pixel_type for band in clone.bands)))
+    for value in {facts.nodata, block.noDataValue() if block.hasNoDataValue() else None}:
+        if _can_be(value, facts.pixel_type):
+            gaps |= np.isnan(values) if np.isnan(value) else values == np.asarray(value).astype(values.dtype)
+    marked = values.astype(_copy_type(clone))
+    avoid_value(marked, nodata, ~gaps)
     marked[gaps] = nodata
     return marked

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sr_plugin.core.pixel_type import PIXEL_TYPES, avoid_value, cast_pixels, working_type
+from sr_plugin.core.pixel_type import PIXEL_TYPES, avoid_value, cast_pixels, fits_type, working_type
 
 INTEGERS = [t for t in PIXEL_TYPES if not t.startswith("float")]
 
@@ -36,6 +36,11 @@ def test_nan_becomes_zero_in_integers():
 
 def test_floats_are_not_clipped():
     assert cast_pixels(np.array([-3.5, 2e5], np.float32), "float32").tolist() == [-3.5, 2e5]
+
+
+def test_which_values_pixels_can_have():
+    assert fits_type(255, "uint8") and fits_type(-9999.0, "int16") and fits_type(float("nan"), "float32")
+    assert not any(fits_type(value, "uint8") for value in (-9999.0, 256, 0.5, float("nan"), float("inf")))
 
 
 def test_valid_pixels_never_take_the_nodata_value():

@@ -138,6 +138,45 @@ def test_a_worker_that_never_ends_its_tile_is_killed_for_the_next_run(warm, open
     assert [s.ended for s in opened] == ["killed", ""]
 
 
+def test_a_run_that_has_ended_loads_nothing_into_a_worker_that_is_lent_on(warm, opened):
+    first = warm(CARD)
+    first.kill()
+    with warm(CARD) as second:
+        second.load(CARD, settings())
+        for ask in (
+            lambda: first.load(CARD, settings("uint8")),
+            lambda: first.describe(CARD),
+            lambda: first.probe(CARD),
+        ):
+            with pytest.raises(Cancelled):
+                ask()
+    assert [s.loads for s in opened] == [1]
+
+
+@pytest.mark.parametrize("request_name", ["load", "describe", "probe"])
+def test_what_a_cancelled_run_still_waits_for_is_over_before_the_next(warm, opened, request_name):
+    begun, go_on, order = threading.Event(), threading.Event(), []
+
+    def slow(*_args):
+        begun.set()
+        go_on.wait(5)
+        order.append("answered")
+        return LoadedModel("scripted", "cpu", "CPU", "float32")
+
+    session = warm(CARD)
+    setattr(opened[0], request_name, slow)
+    arguments = (CARD, settings()) if request_name == "load" else (CARD,)
+    asking = threading.Thread(target=getattr(session, request_name), args=arguments)
+    asking.start()
+    assert begun.wait(5)
+    session.kill()
+    threading.Timer(0.05, go_on.set).start()
+    with warm(CARD):
+        order.append("lent on")
+    asking.join(5)
+    assert order == ["answered", "lent on"] and len(opened) == 1
+
+
 def test_tiles_go_to_the_worker_one_after_the_other_in_order(warm, opened):
     with warm(CARD) as session:
         futures = [session.submit(TILE, TASK) for _ in range(3)]

@@ -100,6 +100,14 @@ def test_the_fastest_runtime_wins_and_is_remembered(choose):
     assert backend.name == "torch" and opened[-1:] == [("torch", "float32")] and len(opened) == 4
 
 
+def test_where_the_remembered_runtime_fails_another_one_runs(choose):
+    table = {"openvino": (0.03, None, 0), "onnxruntime": (0.05, None, 0), "torch": (0.005, None, 0)}
+    choose(table)
+    assert choose({**table, "torch": (None, None, 0)})[0].name == "openvino"
+    with pytest.raises(ModelFailed):
+        choose({name: (None, None, 0) for name in table})
+
+
 def test_short_runs_are_not_held_up_by_measuring(choose):
     table = {"openvino": (0.02, 0.001, 0), "torch": (0.001, None, 0)}
     backend, _, opened = choose(table, pixels=64 * 64 * 4)

@@ -68,6 +68,37 @@ def test_a_converted_network_is_kept(checkpoint, tmp_path):
     np.testing.assert_allclose(again.forward(batch), TORCH.open(checkpoint, "cpu", EXACT).forward(batch), atol=1e-5)
 
 
+def test_a_cache_that_cannot_be_written_stops_nothing(checkpoint, tmp_path):
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    backend = OPENVINO.open(checkpoint, "cpu", EXACT)
+    batch = tile(3, 32, 40)
+    np.testing.assert_allclose(backend.forward(batch), TORCH.open(checkpoint, "cpu", EXACT).forward(batch), atol=1e-5)
+
+
+def test_a_graph_that_cannot_take_its_name_leaves_nothing_behind(checkpoint, tmp_path, monkeypatch):
+    def refuse(source, target):
+        raise PermissionError(13, "another process has it open", target)
+
+    monkeypatch.setattr(os, "replace", refuse)
+    backend = OPENVINO.open(checkpoint, "cpu", EXACT)
+    assert backend.forward(tile(3, 32, 40)).shape == (1, 3, 64, 80)
+    assert os.listdir(tmp_path / "cache" / "openvino") == []
+
+
+@pytest.mark.parametrize("suffix, size", [(".xml", 0), (".xml", 1000), (".bin", 0), (".bin", 1000), (".bin", None)])
+def test_a_damaged_graph_is_made_anew(checkpoint, tmp_path, suffix, size):
+    batch = tile(3, 32, 40)
+    expected = OPENVINO.open(checkpoint, "cpu", EXACT).forward(batch)
+    (kept,) = (tmp_path / "cache" / "openvino").glob(f"*{suffix}")
+    whole = kept.stat().st_size
+    if size is None:
+        kept.unlink()
+    else:
+        os.truncate(kept, size)
+    np.testing.assert_array_equal(OPENVINO.open(checkpoint, "cpu", EXACT).forward(batch), expected)
+    assert kept.stat().st_size == whole
+
+
 def test_batches_run_together(checkpoint):
     backend = OPENVINO.open(checkpoint, "cpu", EXACT)
     one, two = tile(3, 24, 24), tile(3, 24, 24)[:, ::-1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -106,13 +107,42 @@ class OpenVinoBackend(Backend):
         if weight.container == "onnx":
             check_external_data(weight.path, read_onnx_header(weight.path))
             return self._core.read_model(weight.path)
-        converted = _converted_path(card, self._openvino.__version__)
-        if not os.path.exists(converted):
-            self._convert(card, weight, converted)
-        return self._core.read_model(converted)
+        path = _converted_path(card, self._openvino.__version__)
+        graph = self._read_kept(path)
+        if graph is None:
+            graph = self._convert(card, weight)
+            self._keep(graph, path)
+        return graph
 
-    def _convert(self, card: ModelCard, weight: WeightFile, path: str) -> None:
-        """Convert a torch network once and keep the graph, which also spares later runs the loading of torch."""
+    def _read_kept(self, path: str) -> Any:
+        """The graph of an earlier conversion; None where there is none, or a damaged one, which is deleted."""
+        if not os.path.exists(path):
+            return None
+        try:
+            return self._core.read_model(path)
+        except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise
+            _delete_graph(path)
+            return None
+
+    def _keep(self, graph: Any, path: str) -> None:
+        """Keep a graph for later runs, which spares them the loading of torch.
+
+        Where it cannot be kept (no room, no right to write, a file that another worker has open), they convert again.
+        """
+        temporary = _with_suffix(path, f".{os.getpid()}.xml")
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            self._openvino.save_model(graph, temporary, compress_to_fp16=False)
+            # The weights first: the name that is looked for appears when both are there.
+            for suffix in (".bin", ".xml"):
+                os.replace(_with_suffix(temporary, suffix), _with_suffix(path, suffix))
+        except (OSError, RuntimeError):
+            _delete_graph(temporary)
+
+    def _convert(self, card: ModelCard, weight: WeightFile) -> Any:
+        """The graph of a torch network, compared with the network itself."""
         import torch
 
         from sr_plugin.worker.architectures.spandrel_bridge import load_module
@@ -134,12 +164,7 @@ class OpenVinoBackend(Backend):
             spread = max(float(np.ptp(expected)), 1e-6)
             if result.shape != expected.shape or np.abs(result - expected).max() > _TOLERATED * spread:
                 raise ModelFailed("OpenVINO gives another result for this network.", "Use torch for it.")
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        temporary = f"{path[: -len('.xml')]}.{os.getpid()}.xml"
-        self._openvino.save_model(graph, temporary, compress_to_fp16=False)
-        # The weights first: the name that is looked for appears when both are there.
-        for suffix in (".bin", ".xml"):
-            os.replace(temporary[: -len(".xml")] + suffix, path[: -len(".xml")] + suffix)
+        return graph
 
     def _layout_of(self, graph: Any) -> ImageLayout:
         shapes = [
@@ -192,6 +217,17 @@ def _sides(card: ModelCard) -> list[tuple[int, int]]:
     multiple = card.tiles.multiple_of
     small = -(-max(32, card.tiles.minimum) // multiple) * multiple
     return [(small, small + multiple), (small + 2 * multiple, small)]
+
+
+def _with_suffix(path: str, suffix: str) -> str:
+    return path[: -len(".xml")] + suffix
+
+
+def _delete_graph(path: str) -> None:
+    for suffix in (".xml", ".bin"):
+        # What cannot be deleted now is replaced by a later conversion.
+        with suppress(OSError):
+            os.remove(_with_suffix(path, suffix))
 
 
 def _converted_path(card: ModelCard, version: str) -> str:
