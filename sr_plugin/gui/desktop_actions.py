@@ -57,7 +57,9 @@ class DesktopActions:
     def remove(self) -> None:
         """Take all actions away."""
         # QGIS takes the emptied menu out of its own, but never deletes it.
-        menus = [widget for widget in self.help.associatedWidgets() if isinstance(widget, QMenu)]
+        # Qt 6 has another name for it.
+        associated = getattr(self.help, "associatedObjects", None) or self.help.associatedWidgets
+        menus = [widget for widget in associated() if isinstance(widget, QMenu)]
         self._iface.removeToolBarIcon(self.dock)
         for action in self._all():
             self._iface.removePluginRasterMenu(self._menu, action)

@@ -31,7 +31,8 @@ class GuideBrowser(QTextBrowser):
         """Pictures come from the guide's own folder only."""
         path = os.path.realpath(os.path.join(self._folder, name.toString()))
         inside = path.startswith(os.path.realpath(self._folder) + os.sep)
-        if int(kind) != int(QTextDocument.ResourceType.ImageResource) or not inside:
+        wanted = QTextDocument.ResourceType.ImageResource
+        if getattr(kind, "value", kind) != getattr(wanted, "value", wanted) or not inside:
             return None
         image = QImage(path)
         if image.isNull() or image.width() <= _WIDEST:

@@ -38,8 +38,9 @@ def sample_parameters(source: str) -> Dict[str, Any]:
         "MODEL": "s2-rgbn-x2",
         "BANDS": [1, 2, 3, 4],
         "DEVICE": settings.DEVICE.value(),
-        # What is stored was computed in float32.
+        # What is stored was computed so, whatever the user prefers.
         "PRECISION": "float32",
+        "CONSISTENCY": False,
         "OUTPUT": "TEMPORARY_OUTPUT",
     }
 

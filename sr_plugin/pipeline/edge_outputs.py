@@ -121,15 +121,23 @@ def check_outputs(rasters: Mapping[str, str], files: Mapping[str, str], source_f
     """
     for path in rasters.values():
         check_output_path(path, source_files)
+    sources = {_same(name) for name in source_files}
     for path in files.values():
+        if _same(path) in sources:
+            raise OutputError(f"'{path}' is a source of the comparison.", "Choose another name for the output.")
         folder = os.path.dirname(os.path.abspath(path))
         if not os.path.isdir(folder):
             raise OutputError(f"The folder '{folder}' does not exist.", "Create it, or choose another folder.")
         if os.path.isdir(path):
             raise OutputError(f"'{path}' is a folder.", "Give the name of a file in it.")
-    every = [os.path.abspath(path) for path in (*rasters.values(), *files.values())]
+    every = [_same(path) for path in (*rasters.values(), *files.values())]
     if len(set(every)) < len(every):
         raise OutputError("Two outputs have the same name.", "Give each output a name of its own.")
+
+
+def _same(path: str) -> str:
+    """Equal for two names of one file."""
+    return os.path.normcase(os.path.realpath(path))
 
 
 def write_file(path: str, data: bytes) -> None:

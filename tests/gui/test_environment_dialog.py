@@ -7,6 +7,7 @@ import os
 import sys
 import time
 import zipfile
+from types import SimpleNamespace
 
 import pytest
 
@@ -422,3 +423,14 @@ def test_the_real_light_environment(dialog, monkeypatch, tmp_path):
         pytest.skip("no network")
     wait_for(lambda: dialog.refresh_button.isEnabled())
     assert "other ONNX models run" in dialog.summary.text() or "All kinds of models" in dialog.summary.text()
+
+
+def test_the_size_that_was_made_last_is_chosen_again(qgis_app, monkeypatch):
+    from sr_plugin.gui.environment.environment_form import EnvironmentForm
+    from sr_plugin.processing import settings
+
+    for name, expected in (("full", "full"), ("light", "light"), ("no such size", "light")):
+        monkeypatch.setattr(settings, "ENVIRONMENT_SIZE", SimpleNamespace(value=lambda name=name: name))
+        form = EnvironmentForm()
+        assert [size for size, button in form.sizes.items() if button.isChecked()] == [expected]
+        form.deleteLater()

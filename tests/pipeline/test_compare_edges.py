@@ -11,6 +11,7 @@ from sr_plugin.core.edges import EdgeSettings
 from sr_plugin.core.errors import BandError, Cancelled, EmptyExtent, OutputError, ParameterError, SourceNotFound
 from sr_plugin.core.resampling import enlarge_cubic
 from sr_plugin.pipeline.compare_edges import CompareEdgesRequest, compare_edges
+from sr_plugin.pipeline.edge_outputs import check_outputs
 from sr_plugin.worker.local_session import LocalSession
 from tests.conftest import read_raster
 from tests.pipeline.conftest import Recorder
@@ -290,3 +291,11 @@ def test_progress_counts_tiles_and_the_log_tells_what_was_done(pair):
     assert recorder.steps == [(n, 9) for n in range(1, 10)]
     told = "\n".join(recorder.messages)
     assert "enlarged 4 times by bicubic" in told and "Thresholds" in told and "New edges" in told
+
+
+def test_a_figure_does_not_overwrite_a_source(tmp_path):
+    picture = tmp_path / "truth.png"
+    picture.write_bytes(b"a source")
+    with pytest.raises(OutputError, match="is a source"):
+        check_outputs({}, {"figure": str(tmp_path / "." / "truth.png")}, [str(picture)])
+    check_outputs({}, {"figure": str(tmp_path / "figure.png")}, [str(picture)])

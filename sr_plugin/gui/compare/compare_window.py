@@ -85,7 +85,7 @@ class CompareWindow(QMainWindow):
         self.panel.set_truth(truth)
         self.docking.bring_up()
         if extent is not None:
-            self.link.fit(extent)
+            self.link.fit(self._in_views(extent))
         else:
             self.zoom_to_reference()
 
@@ -193,6 +193,7 @@ class CompareWindow(QMainWindow):
         self.statusBar().setSizeGripEnabled(False)
 
     def _connect(self) -> None:
+        self.layer_views.same_stretch = self.tools.stretch.isChecked()
         self.bar.changed.connect(self._layers_chosen)
         self.tools.mode_chosen.connect(self.set_mode)
         self.tools.pair_chosen.connect(self.stage.set_pair)
@@ -260,10 +261,13 @@ class CompareWindow(QMainWindow):
     def zoom_to_reference(self, *_: object) -> None:
         """Show the whole reference layer."""
         if self._layers:
-            extent = self._layers[0].extent()
-            if self.tools.follow.isChecked() and self._main_canvas is not None:
-                extent = self._main_canvas.mapSettings().layerExtentToOutputExtent(self._layers[0], extent)
-            self.link.fit(extent)
+            self.link.fit(self._in_views(self._layers[0].extent()))
+
+    def _in_views(self, extent: QgsRectangle) -> QgsRectangle:
+        """An extent of the reference in the CRS of the views, which is the main map's while they follow it."""
+        if self._layers and self.tools.follow.isChecked() and self._main_canvas is not None:
+            return self._main_canvas.mapSettings().layerExtentToOutputExtent(self._layers[0], extent)
+        return extent
 
     def save_picture(self, *_: object) -> None:
         """Ask for a file and save what the views show."""

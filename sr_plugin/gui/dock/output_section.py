@@ -81,12 +81,17 @@ class OutputSection(Section):
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         self.precision = ElidedComboBox()
         for value, title in (
-            ("auto", tr("Automatic (exact)")),
+            ("auto", tr("Automatic")),
             ("float32", tr("Exact, 32 bits")),
             ("reduced", tr("Reduced, 16 bits")),
         ):
             self.precision.addItem(title, value)
-        self.precision.setToolTip(tr("Reduced is faster on many graphics cards; values may differ by a few units."))
+        self.precision.setToolTip(
+            tr(
+                "Reduced is faster on many devices; values may differ by a few units. Automatic takes it in long runs "
+                "only, and where the difference drowns in the noise of the image."
+            )
+        )
         self.precision.setCurrentIndex(max(0, self.precision.findData(settings.PRECISION.value())))
         self.tile = QgsSpinBox()
         self.tile.setRange(0, _LARGEST_TILE)

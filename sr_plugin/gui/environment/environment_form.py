@@ -102,10 +102,13 @@ class EnvironmentForm(QGroupBox):
         rows = QGridLayout()
         rows.setColumnStretch(1, 1)
         rows.setHorizontalSpacing(12)
+        choices = size_choices()
         chosen = settings.ENVIRONMENT_SIZE.value()
-        for row, choice in enumerate(size_choices()):
+        if chosen not in [choice.name for choice in choices]:
+            chosen = choices[0].name
+        for row, choice in enumerate(choices):
             button = QRadioButton(choice.title)
-            button.setChecked(choice.name == chosen or row == 0)
+            button.setChecked(choice.name == chosen)
             button.setToolTip(choice.hint)
             hint = QLabel(choice.hint)
             hint.setWordWrap(True)

@@ -121,9 +121,12 @@ class Preview(QObject):
 
     def forget_worker(self) -> None:
         """End the worker, because another Python is to be used from now on."""
+        was_busy = self.busy
         self._drop()
         if self._sessions is not None:
             self._sessions.close()
+        if was_busy:
+            self.state_changed.emit("", False)
 
     def shut_down(self) -> None:
         """Leave nothing behind: no item, no thread, no worker, no file."""
