@@ -59,7 +59,16 @@ def test_no_family_is_left_out():
     assert {family_of(case) for case in CASES} == {family.id for family in FAMILIES}
 
 
-@pytest.mark.parametrize("case", SINGLE)
+#: One for each kind of layer that an export may get wrong; the others take a minute together.
+_QUICK = ("edsr_bicubic", "rcan", "pix2pix", "sen2sr", "rrdbnet")
+
+
+def _in_turn(cases):
+    """The quick families always, the others with the slow tests."""
+    return [case if family_of(case) in _QUICK else pytest.param(case, marks=pytest.mark.slow) for case in cases]
+
+
+@pytest.mark.parametrize("case", _in_turn(SINGLE))
 def test_both_forms_give_the_same_result(tmp_path, case):
     path = written(case, tmp_path)
     original = find_model(path)

@@ -95,6 +95,7 @@ def test_errors_exit_with_one(installed, scene, tmp_path):
     assert not os.path.exists(output)
 
 
+@pytest.mark.slow
 def test_example_model_in_batch(installed, project_dir, tmp_path):
     """Three rasters, one after the other, through the graphical model with the shipped network."""
     from osgeo import gdal

@@ -79,6 +79,7 @@ def offline(monkeypatch):
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
 
 
+@pytest.mark.slow
 def test_an_environment_from_its_making_to_its_repair(offline, wheels, lists, tmp_path):
     """One environment goes through a whole life: making one takes seconds, so the steps share it."""
     lines = []
