@@ -19,12 +19,13 @@ from sr_plugin.core.radiometry import BandScaling, compose  # noqa: E402
 from sr_plugin.core.session import RunSettings  # noqa: E402
 from sr_plugin.core.value_range import VALUE_RANGES  # noqa: E402
 from sr_plugin.worker.architectures.build import build_network  # noqa: E402
+from sr_plugin.worker.backends import openvino_backend  # noqa: E402
 from sr_plugin.worker.backends.openvino_backend import OpenVinoBackend, device_available, reduced_type  # noqa: E402
 from sr_plugin.worker.backends.runtimes import ONNXRUNTIME, OPENVINO, TORCH  # noqa: E402
 
 RADIOMETRY = compose([BandScaling()], VALUE_RANGES["dn"], 1)
 EXACT = RunSettings(RADIOMETRY, "uint16", "cpu", "float32")
-SHAPES = [(40, 56), (40, 56), (40, 56), (33, 47), (64, 64)]
+SHAPES = [(40, 56)] * 6 + [(33, 47), (64, 64)]
 
 
 @pytest.fixture(autouse=True)
@@ -97,6 +98,19 @@ def test_a_damaged_graph_is_made_anew(checkpoint, tmp_path, suffix, size):
         os.truncate(kept, size)
     np.testing.assert_array_equal(OPENVINO.open(checkpoint, "cpu", EXACT).forward(batch), expected)
     assert kept.stat().st_size == whole
+
+
+def test_shapes_that_come_often_get_a_graph_of_their_own_unless_it_takes_much_memory(checkpoint, monkeypatch):
+    small, large = tile(3, 24, 32), tile(3, 48, 56)
+    # The largest tensor: 16 channels on the enlarged grid.
+    monkeypatch.setattr(openvino_backend, "_LARGEST_KEPT", 4 * 16 * 48 * 64)
+    kept = OpenVinoBackend(checkpoint, checkpoint.weights[0], "cpu", EXACT)
+    for batch in (small, large):
+        results = [kept.forward(batch) for _ in range(7)]
+        for result in results:
+            np.testing.assert_allclose(result, results[0], atol=1e-6)
+    assert list(kept._compiled) == [small.shape, large.shape]
+    assert kept._compiled[small.shape] is not kept._any and kept._compiled[large.shape] is kept._any
 
 
 def test_batches_run_together(checkpoint):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from contextlib import suppress
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,11 @@ from sr_plugin.worker.impulse import textured_tile
 
 _DEVICES = {"cpu": "CPU", "xpu": "GPU"}
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
-#: Graphs compiled for one tile shape are a few percent faster than the one for any shape; tiles at borders differ.
-_SHAPES_KEPT = 6
+#: Graphs compiled for one tile shape are up to 8 % faster than the one for any shape, which pays after some tiles.
+_SHAPES_KEPT, _TILES_BEFORE = 6, 4
+#: Each of them keeps working memory of its own, about twice its largest tensor; the graph for any shape has one for all.
+#: Where this tensor is larger, in bytes, memory counts more than the one or two percent that are left to gain.
+_LARGEST_KEPT = 64 << 20
 #: Largest difference, as a share of the result's spread, at which the converted network counts as the same.
 _TOLERATED = 1e-4
 
@@ -101,7 +105,7 @@ class OpenVinoBackend(Backend):
             raise ModelUnreadable(f"OpenVINO cannot load the model '{card.name}' ({first_line(error)}).") from error
         self._layout = self._layout_of(self._graph)
         self._compiled: OrderedDict[tuple[int, ...], Any] = OrderedDict()
-        self._seen: set[tuple[int, ...]] = set()
+        self._seen: Counter[tuple[int, ...]] = Counter()
 
     def _read(self, card: ModelCard, weight: WeightFile) -> Any:
         if weight.container == "onnx":
@@ -195,19 +199,30 @@ class OpenVinoBackend(Backend):
             raise ModelFailed(f"OpenVINO failed on a tile ({first_line(error)}).") from error
 
     def _for_shape(self, shape: tuple[int, ...]) -> Any:
-        """The graph for any shape, or from the second tile of one shape on the one compiled for it."""
+        """The graph for any shape, or after some tiles of one shape the one compiled for it."""
         if shape in self._compiled:
             self._compiled.move_to_end(shape)
             return self._compiled[shape]
-        if shape not in self._seen or not self._graph.is_dynamic():
-            self._seen.add(shape)
+        self._seen[shape] += 1
+        if self._seen[shape] <= _TILES_BEFORE or not self._graph.is_dynamic():
             return self._any
-        graph = self._graph.clone()
-        graph.reshape(list(shape))
-        self._compiled[shape] = self._core.compile_model(graph, self._target, self._options)
+        self._compiled[shape] = self._compile_for(shape)
         if len(self._compiled) > _SHAPES_KEPT:
             self._compiled.popitem(last=False)
         return self._compiled[shape]
+
+    def _compile_for(self, shape: tuple[int, ...]) -> Any:
+        graph = self._graph.clone()
+        graph.reshape(list(shape))
+        if _largest_tensor(graph) > _LARGEST_KEPT:
+            return self._any
+        return self._core.compile_model(graph, self._target, self._options)
+
+
+def _largest_tensor(graph: Any) -> int:
+    """Bytes of the largest float32 tensor of a graph with known shapes; those of unknown shape are left out."""
+    ports = (port for operation in graph.get_ops() for port in operation.outputs())
+    return max(4 * prod(port.get_shape()) for port in ports if port.get_partial_shape().is_static)
 
 
 def _sides(card: ModelCard) -> list[tuple[int, int]]:
