@@ -25,8 +25,8 @@ _DEVICES = {"cpu": "CPU", "xpu": "GPU"}
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
 #: Graphs compiled for one tile shape are up to 8 % faster than the one for any shape, which pays after some tiles.
 _SHAPES_KEPT, _TILES_BEFORE = 6, 4
-#: Each of them keeps working memory of its own, about twice its largest tensor; the graph for any shape has one for all.
-#: Where this tensor is larger, in bytes, memory counts more than the one or two percent that are left to gain.
+#: Each of them keeps working memory of its own, about twice its largest tensor; the graph for any shape has one for
+#: all. Where this tensor is larger, in bytes, memory counts more than the one or two percent that are left to gain.
 _LARGEST_KEPT = 64 << 20
 #: Largest difference, as a share of the result's spread, at which the converted network counts as the same.
 _TOLERATED = 1e-4
