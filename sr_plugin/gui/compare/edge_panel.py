@@ -130,9 +130,7 @@ class EdgePanel(QScrollArea):
         """Edges are being computed."""
         self._show_state(tr("Computing the edges in view…"), busy=True)
 
-    def show_figures(
-        self, figures: Optional[EdgeFigures], pixels: Tuple[int, int], own_pixels: bool = True
-    ) -> None:
+    def show_figures(self, figures: Optional[EdgeFigures], pixels: Tuple[int, int], own_pixels: bool = True) -> None:
         """Edges were computed.
 
         Args:
