@@ -152,6 +152,7 @@ class PreparePairsAlgorithm(Algorithm):
             high_bands=_numbers(text("HIGH_BANDS")),
             low_bands=_numbers(text("LOW_BANDS")),
             patch=whole("PATCH"),
+            step=whole("STEP"),
             views=whole("VIEWS"),
             point_spread=word("POINT_SPREAD"),
             mtf=(real("MTF_MIN"), real("MTF_MAX")),

@@ -100,6 +100,12 @@ def source_parameters() -> List[QgsProcessingParameterDefinition]:
             tr("Patches lie side by side; a patch of the high resolution is as many times larger as the scale says."),
         ),
         _advanced(
+            _whole("STEP", tr("Step from patch to patch (0: side by side)"), 0, 0, 4096),
+            tr(
+                "A smaller step than the patch makes more patches of little ground; they overlap within one split only."
+            ),
+        ),
+        _advanced(
             QgsProcessingParameterString("HIGH_BANDS", tr("Bands of the high resolution"), "", False, True),
             tr("Band numbers such as 1,2,3 in the order wanted. Empty: all but alpha."),
         ),
@@ -172,7 +178,7 @@ def filter_parameters() -> List[QgsProcessingParameterDefinition]:
     """What is left out."""
     return [
         _help(
-            _real("MAX_GAPS", tr("Largest share of gaps in a patch"), 0.0, 0.0, 0.99),
+            _real("MAX_GAPS", tr("Largest share of gaps in a patch"), 0.01, 0.0, 0.99),
             tr("Pixels without data or under clouds. What is left of them is marked in masks of the dataset."),
         ),
         _help(

@@ -6,7 +6,6 @@ Two passes, so that memory follows one patch and not the dataset: the first one 
 from __future__ import annotations
 
 import csv
-import datetime
 import io
 import itertools
 import os
@@ -14,16 +13,14 @@ import shutil
 import time
 from collections import Counter
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from dataclasses import dataclass, replace
+from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
-from sr_plugin.core.bands import LayerBand
-from sr_plugin.core.card import BandSpec
 from sr_plugin.core.contact_sheet import contact_sheet_html
 from sr_plugin.core.dataset import VALID_SUFFIX, Dataset, PatchRecord
-from sr_plugin.core.dataset_card import SPLITS, ArraySpec, DatasetCard, SourceNote
+from sr_plugin.core.dataset_card import SPLITS, DatasetCard, SourceNote
 from sr_plugin.core.dataset_writer import DatasetWriter
 from sr_plugin.core.errors import (
     BandError,
@@ -36,17 +33,16 @@ from sr_plugin.core.errors import (
     SuperResolutionError,
     UnsupportedRaster,
 )
-from sr_plugin.core.locations import plugin_version
 from sr_plugin.core.pixel_type import common_type
 from sr_plugin.core.place_split import generator
-from sr_plugin.core.sensors import sensor_named
 from sr_plugin.core.session import ModelSession
-from sr_plugin.core.value_range import VALUE_RANGES
 from sr_plugin.pipeline.pairs.coregistration import Aligner
+from sr_plugin.pipeline.pairs.dataset_notes import dataset_card, source_notes
+from sr_plugin.pipeline.pairs.facts import Facts, facts_of
 from sr_plugin.pipeline.pairs.layouts import find_scenes
 from sr_plugin.pipeline.pairs.preview import HEIGHT, WIDTH, PreviewMaker
-from sr_plugin.pipeline.pairs.request import DEGRADED, PairRequest
-from sr_plugin.pipeline.pairs.scene import PairScene, PatchPixels, low_type
+from sr_plugin.pipeline.pairs.request import PairRequest
+from sr_plugin.pipeline.pairs.scene import PairScene, PatchPixels
 from sr_plugin.pipeline.pairs.selection import SceneGround, Selection, ground_of, select
 from sr_plugin.pipeline.pairs.survey import (
     REASONS,
@@ -58,9 +54,7 @@ from sr_plugin.pipeline.pairs.survey import (
     Survey,
 )
 from sr_plugin.pipeline.request import RunFeedback, SilentFeedback
-from sr_plugin.pipeline.scaling import choose_scaling
 from sr_plugin.raster.block_cache import limited_block_cache
-from sr_plugin.raster.source import BandInfo, RasterSource
 from sr_plugin.runtime.find_python import find_worker_python
 from sr_plugin.runtime.worker_session import WorkerSession
 
@@ -87,19 +81,6 @@ class PairsResult:
     seconds: float
 
 
-@dataclass(frozen=True)
-class _Facts:
-    """What the card says of the images, from the scenes that can be used."""
-
-    low_bands: Tuple[BandSpec, ...]
-    high_bands: Tuple[BandSpec, ...]
-    low_type: str
-    high_type: str
-    gains: Tuple[float, float]
-    quantity: str
-    pixel_m: Optional[float]
-
-
 class _Preparation:
     """One run."""
 
@@ -109,9 +90,9 @@ class _Preparation:
         self._states = [SceneState(spec) for spec in find_scenes(request)]
         self._usable: List[int] = []
         self._grounds: Dict[int, SceneGround] = {}
-        self._notes: Dict[int, Tuple[SourceNote, ...]] = {}
+        self._notes: List[SourceNote] = []
         self._types: List[Tuple[str, str]] = []
-        self._facts: Optional[_Facts] = None
+        self._facts: Optional[Facts] = None
         self._survey = Survey()
         self._done, self._total = 0, 0
         self._started = time.monotonic()
@@ -166,7 +147,7 @@ class _Preparation:
                 if problem:
                     self._survey.rejections.append(Rejection("dates", number, None, problem))
                     return
-                windows = len(scene.windows(self._request.patch))
+                windows = len(scene.windows())
                 if windows == 0:
                     self._survey.rejections.append(
                         Rejection("size", number, None, f"{state.spec.titles[1]}: {_size(scene)}")
@@ -204,7 +185,7 @@ class _Preparation:
         Raises:
             BandError: when the bands differ in number from those of the scenes before.
         """
-        facts = _facts_of(scene, self._request)
+        facts = facts_of(scene, self._request)
         if self._facts is None:
             self._facts = facts
         elif (len(facts.low_bands), len(facts.high_bands)) != (len(self._facts.low_bands), len(self._facts.high_bands)):
@@ -214,15 +195,15 @@ class _Preparation:
                 "Choose bands that all rasters have.",
             )
         self._types.append((facts.low_type, facts.high_type))
-        low, high = scene.spec.titles
-        ground = ground_of(scene.grid, scene.margin, f"{number:05d}-{high}", scene.spec.split, scene.georeferenced)
+        ground = ground_of(
+            scene.grid,
+            scene.margin,
+            f"{number:05d}-{scene.spec.titles[1]}",
+            scene.spec.split,
+            scene.georeferenced,
+        )
         self._grounds[number] = ground
-        size = ground.position.pixel_metres() if ground.position is not None else None
-        dates = [date.isoformat() if date else "" for date in scene.dates]
-        licence, crs = self._request.licence, _crs_name(scene.grid.wkt)
-        fine = SourceNote(high, dates[1], licence, _rounded(size, self._request.scale), crs)
-        coarse = SourceNote(low, dates[0], licence, _rounded(size), crs)
-        self._notes[number] = (fine,) if low == high else (coarse, fine)
+        self._notes += source_notes(scene, facts, self._request)
 
     def _survey_scene(self, number: int) -> None:
         state = self._states[number]
@@ -255,7 +236,12 @@ class _Preparation:
 
     def _write(self, selection: Selection) -> PairsResult:
         request = self._request
-        card = self._card(selection)
+        types = [common_type(kinds).name for kinds in zip(*self._types)]
+        if self._facts is None:
+            raise EmptyExtent("No raster can be used.")
+        card = dataset_card(
+            request, replace(self._facts, low_type=types[0], high_type=types[1]), selection, self._notes
+        )
         _check_space(request.output, card, len(selection.chosen))
         order = itertools.groupby(selection.chosen, key=lambda item: item[0].scene)
         with DatasetWriter(request.output, card) as writer:
@@ -320,51 +306,6 @@ class _Preparation:
             record = replace(record, **{name: round(value, 3) for name, value in told.items()})
         return replace(record, mtf=mtf, gaps=round(gaps, 4))
 
-    def _card(self, selection: Selection) -> DatasetCard:
-        request, facts = self._request, self._facts
-        if facts is None:
-            raise EmptyExtent("No raster can be used.")
-        gain, offset = facts.gains
-        kinds = [common_type(types).name for types in zip(*self._types)]
-        side = request.patch
-        pixel = _rounded(facts.pixel_m)
-        fine = _rounded(facts.pixel_m, request.scale)
-        low = ArraySpec("low", facts.low_bands, side, side, kinds[0], pixel, gain, offset)
-        own = (gain, offset) if request.scale > 1 else _plain_gain(kinds[1])
-        high = ArraySpec("high", facts.high_bands, side * request.scale, side * request.scale, kinds[1], fine, *own)
-        notes = [note for number in self._usable for note in self._notes[number]]
-        spread: Dict[str, Any] = {}
-        if request.layout == DEGRADED:
-            spread = {"kind": request.point_spread}
-            if request.point_spread == "gaussian":
-                spread["mtf_nyquist"] = list(request.mtf)
-        return DatasetCard(
-            name=os.path.basename(os.path.abspath(request.output)),
-            kind=request.kind,
-            scale=request.scale,
-            inputs=(low,),
-            target=high,
-            views=request.views if request.views > 1 else 0,
-            quantity=facts.quantity,
-            point_spread=spread,
-            noise=request.noise,
-            sources=tuple(dict.fromkeys(notes)),
-            seed=request.seed,
-            split=self._split_rule(selection),
-            settings=_settings(request),
-            credit=request.credit,
-            software=f"super-resolution plugin {plugin_version()}",
-            created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        )
-
-    def _split_rule(self, selection: Selection) -> Dict[str, Any]:
-        return {
-            "rule": selection.rule,
-            "shares": self._request.shares,
-            "place_size_m": round(selection.place_size_m, 3),
-            "places": dict(selection.places),
-        }
-
     def _rejected_csv(self) -> str:
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
@@ -378,74 +319,6 @@ class _Preparation:
 
 def _size(scene: PairScene) -> str:
     return f"{scene.grid.width} x {scene.grid.height} pixels of the low resolution"
-
-
-def _rounded(size: Optional[float], divisor: int = 1) -> Optional[float]:
-    return None if size is None else round(size / divisor, 4)
-
-
-def _settings(request: PairRequest) -> Dict[str, Any]:
-    """What the run was told, without paths of this machine."""
-    left_out = ("output", "worker_python", "licence", "credit", "seed", "noise", "scale")
-    names = ("high", "low", "high_masks", "low_masks")
-    values = {key: value for key, value in asdict(request).items() if key not in left_out}
-    for name in names:
-        values[name] = [os.path.basename(path.rstrip("/")) for path in values[name]]
-    for name in ("folder", "low_folder", "classes"):
-        values[name] = os.path.basename(values[name].rstrip("/"))
-    return values
-
-
-def _crs_name(wkt: str) -> str:
-    """Authority code of a CRS, else its WKT."""
-    from osgeo import osr
-
-    if not wkt:
-        return ""
-    reference = osr.SpatialReference()
-    reference.SetFromUserInput(wkt)
-    authority, code = reference.GetAuthorityName(None), reference.GetAuthorityCode(None)
-    return f"{authority}:{code}" if authority and code else wkt
-
-
-def _plain_gain(pixel_type: str) -> Tuple[float, float]:
-    """Gain and offset of a picture that is no measurement."""
-    return (1 / 255, 0.0) if pixel_type == "uint8" else (1.0, 0.0)
-
-
-def _band_spec(band: BandInfo) -> BandSpec:
-    told: LayerBand = band.layer_band
-    sensor = sensor_named(told.sensor)
-    name = told.description or f"band {told.number}"
-    table = sensor.bands if sensor is not None else {}
-    known = table.get(told.description.strip(), table.get(told.description.strip().upper()))
-    if known is not None:
-        return BandSpec(name, *known)
-    colour = told.colour if told.colour in ("red", "green", "blue") else ""
-    return BandSpec(name, colour, told.wavelength_um)
-
-
-def _facts_of(scene: PairScene, request: PairRequest) -> _Facts:
-    source = RasterSource(scene.spec.low or scene.spec.high)
-
-    def sample() -> Tuple[np.ndarray, np.ndarray]:
-        tile = source.read_sample([band.number for band in scene.low_bands])
-        return tile.data, tile.valid
-
-    choice = choose_scaling(request.scaling, VALUE_RANGES["s2-10k"], scene.low_bands, sample, scene.sensor_offset)
-    scaling = choice.bands[0]
-    eight_bits = all(band.pixel_type == "uint8" for band in scene.low_bands)
-    ground = ground_of(scene.grid, 0, "", "", scene.georeferenced)
-    high = low_type(scene) if request.matches else common_type([b.pixel_type for b in scene.high_bands]).name
-    return _Facts(
-        low_bands=tuple(map(_band_spec, scene.low_bands)),
-        high_bands=tuple(map(_band_spec, scene.high_bands)),
-        low_type=low_type(scene),
-        high_type=high,
-        gains=(float(scaling.gain), float(scaling.offset)),
-        quantity="unit" if eight_bits else "reflectance",
-        pixel_m=ground.position.pixel_metres() if ground.position is not None else None,
-    )
 
 
 def _check_space(output: str, card: DatasetCard, patches: int) -> None:

@@ -31,6 +31,7 @@ class PairRequest:
         low_folder: pictures of the low resolution, or empty where ``folder`` holds both.
         high_bands, low_bands: band numbers; empty for all but alpha.
         patch: side of a patch in pixels of the low resolution.
+        step: pixels of the low resolution from one patch to the next; 0 lays them side by side.
         views: images of one place to make of each patch (multi-image, degraded only); 1 for a single one.
         point_spread: ``gaussian`` or ``box``.
         mtf: lowest and highest modulation transfer at the Nyquist frequency of the low resolution.
@@ -68,6 +69,7 @@ class PairRequest:
     high_bands: Tuple[int, ...] = ()
     low_bands: Tuple[int, ...] = ()
     patch: int = 64
+    step: int = 0
     views: int = 1
     point_spread: str = "gaussian"
     mtf: Tuple[float, float] = (0.35, 0.35)
@@ -77,7 +79,7 @@ class PairRequest:
     max_shift: float = 0.5
     min_score: float = 0.5
     match_histogram: bool = True
-    max_gaps: float = 0.0
+    max_gaps: float = 0.01
     high_masks: Tuple[str, ...] = ()
     low_masks: Tuple[str, ...] = ()
     cloud_values: Tuple[int, ...] = (3, 8, 9, 10)
@@ -152,6 +154,11 @@ class PairRequest:
                 not _SMALLEST_PATCH <= self.patch <= 4096,
                 f"Patches of {self.patch} pixels cannot be cut.",
                 f"Use {_SMALLEST_PATCH} to 4096 pixels of the low resolution.",
+            ),
+            (
+                not 0 <= self.step <= self.patch,
+                "The step from patch to patch must not be larger than a patch.",
+                "Use 0 for patches side by side.",
             ),
             (
                 self.views < 1 or (self.views > 1 and self.layout != DEGRADED),

@@ -72,6 +72,8 @@ class RasterView:
         tile = self.source.read(self.bands, window.shifted(self.window.col, self.window.row))
         if tile.valid is None:
             return PatchPixels(tile.data, np.ones(tile.data.shape[-2:], bool))
+        if not tile.valid.any():
+            return PatchPixels(np.zeros_like(tile.data), np.zeros(tile.data.shape[-2:], bool))
         filled = fill_gaps(tile.data, tile.valid, typical_values(tile.data, tile.valid))
         return PatchPixels(filled, tile.valid.all(axis=0))
 
@@ -100,11 +102,19 @@ class PairScene(ABC):
 
     def __init__(self, spec: SceneSpec, request: PairRequest) -> None:
         self.spec, self.scale = spec, request.scale
+        self._patch, self._step = request.patch, request.step or request.patch
         self._stack = ExitStack()
 
+    def _tiled(self, area: Window) -> List[Window]:
+        return [
+            Window(col, row, self._patch, self._patch)
+            for row in range(area.row, area.bottom - self._patch + 1, self._step)
+            for col in range(area.col, area.right - self._patch + 1, self._step)
+        ]
+
     @abstractmethod
-    def windows(self, patch: int) -> List[Window]:
-        """All windows of this side that lie within both images, side by side, row by row."""
+    def windows(self) -> List[Window]:
+        """All patches that lie within both images, row by row."""
 
     @abstractmethod
     def read_high(self, window: Window) -> PatchPixels:
@@ -125,14 +135,6 @@ class PairScene(ABC):
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
         self.close()
-
-
-def _tiled(area: Window, patch: int) -> List[Window]:
-    return [
-        Window(col, row, patch, patch)
-        for row in range(area.row, area.bottom - patch + 1, patch)
-        for col in range(area.col, area.right - patch + 1, patch)
-    ]
 
 
 def chosen_bands(source: RasterSource, numbers: Sequence[int]) -> Tuple[int, ...]:
@@ -188,10 +190,10 @@ class DegradedScene(PairScene):
             blur = math.ceil(4 * gaussian_sigma(self.scale, mtf) / self.scale)
         return blur + (1 if self._shifted else 0)
 
-    def windows(self, patch: int) -> List[Window]:
+    def windows(self) -> List[Window]:
         """See :class:`PairScene`; further views need a pixel around."""
         area = self.grid.window
-        return _tiled(area.expanded(-1) if self._shifted else area, patch)
+        return self._tiled(area.expanded(-1) if self._shifted else area)
 
     def read_high(self, window: Window) -> PatchPixels:
         """See :class:`PairScene`."""
@@ -342,14 +344,14 @@ class PairedScene(PairScene):
             )
         return RasterView(low, low_bands, whole), RasterView(high, high_bands, whole.scaled(s).shifted(*offset))
 
-    def windows(self, patch: int) -> List[Window]:
+    def windows(self) -> List[Window]:
         """See :class:`PairScene`; both images are there after the shift."""
         s = self.scale
         fine = self._high.window
         seen = Window(-self.shift[0], -self.shift[1], fine.width, fine.height)
         left, top = -(-seen.col // s), -(-seen.row // s)
         inside = Window(left, top, seen.right // s - left, seen.bottom // s - top).intersection(self.grid.window)
-        return _tiled(inside, patch)
+        return self._tiled(inside)
 
     def read_high(self, window: Window) -> PatchPixels:
         """See :class:`PairScene`; brought to the histogram of the low resolution where maps were given."""

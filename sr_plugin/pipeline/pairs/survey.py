@@ -219,7 +219,7 @@ class SceneSurvey:
                 self._match(scene, filters)
         with self._state.open(self._request) as scene, SceneFilters(scene, self._request) as filters:
             waiting: List[Tuple[Candidate, PatchPixels, PatchPixels]] = []
-            for window in scene.windows(self._request.patch):
+            for window in scene.windows():
                 self._stop_if_cancelled()
                 waiting += self._look(scene, filters, window)
                 if len(waiting) >= _BATCH:
@@ -240,7 +240,7 @@ class SceneSurvey:
         request = self._request
         for _ in range(_ROUNDS):
             with self._state.open(request) as scene:
-                step = aligner.common_shift(scene, scene.windows(request.patch), request.min_score, request.seed)
+                step = aligner.common_shift(scene, scene.windows(), request.min_score, request.seed)
             # Few patches: each of them is judged by itself.
             if step is None or step == (0, 0):
                 return True
@@ -250,7 +250,7 @@ class SceneSurvey:
     def _match(self, scene: PairScene, filters: SceneFilters) -> None:
         """One map a band, from clear pixels of both images at the low resolution."""
         request = self._request
-        windows = scene.windows(request.patch)
+        windows = scene.windows()
         if len(windows) > _HISTOGRAM_WINDOWS:
             windows = generator(request.seed, "histogram", self._number).sample(windows, _HISTOGRAM_WINDOWS)
         lows, highs = [], []
