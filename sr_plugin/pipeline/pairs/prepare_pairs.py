@@ -41,7 +41,7 @@ from sr_plugin.pipeline.pairs.dataset_notes import dataset_card, source_notes
 from sr_plugin.pipeline.pairs.facts import Facts, facts_of
 from sr_plugin.pipeline.pairs.layouts import find_scenes
 from sr_plugin.pipeline.pairs.preview import HEIGHT, WIDTH, PreviewMaker
-from sr_plugin.pipeline.pairs.request import PairRequest
+from sr_plugin.pipeline.pairs.request import DEGRADED, PairRequest
 from sr_plugin.pipeline.pairs.scene import PairScene, PatchPixels
 from sr_plugin.pipeline.pairs.selection import SceneGround, Selection, ground_of, select
 from sr_plugin.pipeline.pairs.survey import (
@@ -270,7 +270,8 @@ class _Preparation:
         """Write the chosen patches of one scene."""
         step = max(1, len(members) // _PREVIEW_SAMPLES)
         samples = [self._pixels(scene, filters, candidate)[:2] for candidate, _ in members[::step]]
-        previews = PreviewMaker(scene, samples)
+        same_units = self._request.layout == DEGRADED or self._request.matches
+        previews = PreviewMaker(scene, samples, same_units)
         for candidate, split in members:
             self._stop_if_cancelled()
             low, high, mtf = self._pixels(scene, filters, candidate)

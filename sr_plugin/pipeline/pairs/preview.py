@@ -87,13 +87,14 @@ class PreviewMaker:
     Args:
         scene: the scene.
         samples: ``low`` and ``high`` of a few of its patches.
+        same_units: True where values of both mean the same, so that one stretch serves both.
     """
 
-    def __init__(self, scene: PairScene, samples: Sequence[Tuple[PatchPixels, PatchPixels]]) -> None:
+    def __init__(self, scene: PairScene, samples: Sequence[Tuple[PatchPixels, PatchPixels]], same_units: bool) -> None:
         self._halves = []
         for index, infos in enumerate((scene.low_bands, scene.high_bands)):
-            bands = picture_bands(infos)
-            pixels = [sample[index] for sample in samples]
+            bands = picture_bands(scene.high_bands if same_units else infos)
+            pixels = [sample[1 if same_units else index] for sample in samples]
             kind = pixels[0].data.dtype.name
             self._halves.append(Stretch(bands, _ends(pixels, bands, kind)))
 
