@@ -289,6 +289,7 @@ class Dataset:
     @staticmethod
     def _load(path: str) -> np.ndarray:
         try:
-            return np.load(path, mmap_mode="r", allow_pickle=False)
+            # Arrays of objects, which would be unpickled, cannot be mapped.
+            return np.lib.format.open_memmap(path, mode="r")
         except (OSError, ValueError, EOFError) as error:
             raise DatasetUnreadable(f"The array '{path}' cannot be read ({error}).") from error
