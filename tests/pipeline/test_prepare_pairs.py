@@ -228,7 +228,7 @@ def test_strata_are_balanced(prepare, make_raster, tmp_path):
 
 
 def test_several_views_of_a_place(prepare, make_raster):
-    image = terrain(80, 80, 1).astype(np.float32)
+    image = terrain(144, 144, 1).astype(np.float32)
     dataset = prepare(high=(make_raster(image),), scale=4, views=3, point_spread="box", noise=1.0).dataset
     assert dataset.card.kind == "multi-image" and dataset.card.views == 3
     low, high, _ = next(dataset.pairs("train"))
