@@ -22,7 +22,7 @@ def pair(dx, dy, side=48):
 
 
 def shifts(*pairs):
-    still, moved = (np.stack(stack).astype(np.float32) for stack in zip(*pairs))
+    still, moved = (np.stack(stack).astype(np.float32) for stack in zip(*pairs, strict=True))
     return patch_shifts([NamedArray("reference", still), NamedArray("moved", moved)]).arrays[0].data
 
 

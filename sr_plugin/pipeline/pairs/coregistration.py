@@ -129,12 +129,12 @@ class Aligner:
         sample = list(windows)
         if len(sample) > _SAMPLE:
             sample = generator(seed, "align", *scene.spec.titles).sample(sample, _SAMPLE)
-        random = generator(seed, "none")
+        rng = generator(seed, "none")
         found: List[Alignment] = []
         for start in range(0, len(sample), _BATCH):
             if self._cancelled():
                 raise Cancelled("The preparation was cancelled.")
-            pairs = [(scene.read_low(w, random)[0], scene.read_high(w)) for w in sample[start : start + _BATCH]]
+            pairs = [(scene.read_low(w, rng)[0], scene.read_high(w)) for w in sample[start : start + _BATCH]]
             found += self.measure([pair for pair in pairs if max(pair[0].gaps, pair[1].gaps) < 0.5])
         clear = [a for a in found if a.score >= min_score]
         if len(clear) < _FEWEST:

@@ -290,8 +290,8 @@ class _Preparation:
         self, scene: PairScene, filters: SceneFilters, candidate: Candidate
     ) -> Tuple[PatchPixels, PatchPixels, float]:
         window = candidate.window
-        random = generator(self._request.seed, candidate.scene, window.col, window.row)
-        low, mtf = scene.read_low(window, random)
+        rng = generator(self._request.seed, candidate.scene, window.col, window.row)
+        low, mtf = scene.read_low(window, rng)
         clear, high, _ = filters.clear_of_clouds(window, low, scene.read_high(window))
         return clear or low, high, mtf
 

@@ -121,7 +121,7 @@ class PairScene(ABC):
         """The high resolution over a window."""
 
     @abstractmethod
-    def read_low(self, window: Window, random: Random) -> Tuple[PatchPixels, float]:
+    def read_low(self, window: Window, rng: Random) -> Tuple[PatchPixels, float]:
         """The low resolution, and the modulation transfer that it was made with (NaN where it was not)."""
 
     def close(self) -> None:
@@ -199,19 +199,19 @@ class DegradedScene(PairScene):
         """See :class:`PairScene`."""
         return self._view.read(window.scaled(self.scale))
 
-    def read_low(self, window: Window, random: Random) -> Tuple[PatchPixels, float]:
+    def read_low(self, window: Window, rng: Random) -> Tuple[PatchPixels, float]:
         """See :class:`PairScene`; the blur sees the true surroundings of the patch."""
         low, high = self._request.mtf
-        mtf = round(random.uniform(low, high), 2) if high > low else low
+        mtf = round(rng.uniform(low, high), 2) if high > low else low
         psf = PointSpread(self._request.point_spread, mtf)
         outer = window.expanded(self._reach(mtf)).intersection(self.grid.window)
         fine = self._view.read(outer.scaled(self.scale))
         image = fine.data.astype(working_type(fine.data.dtype.name))
         inner = window.shifted(-outer.col, -outer.row)
-        views = [self._see(image, fine.valid, inner, psf, (0, 0), random)]
+        views = [self._see(image, fine.valid, inner, psf, (0, 0), rng)]
         for _ in range(self._request.views - 1):
-            shift = random.randrange(self.scale), random.randrange(self.scale)
-            views.append(self._see(image, fine.valid, inner, psf, shift, random))
+            shift = rng.randrange(self.scale), rng.randrange(self.scale)
+            views.append(self._see(image, fine.valid, inner, psf, shift, rng))
         told = mtf if psf.kind == "gaussian" else float("nan")
         if self._request.views == 1:
             return views[0], told
@@ -225,7 +225,7 @@ class DegradedScene(PairScene):
         inner: Window,
         psf: PointSpread,
         shift: Tuple[int, int],
-        random: Random,
+        rng: Random,
     ) -> PatchPixels:
         """What a sensor sees whose pixels are displaced by whole pixels of the high resolution."""
         dx, dy = shift
@@ -239,7 +239,7 @@ class DegradedScene(PairScene):
         place = (slice(inner.row, inner.bottom), slice(inner.col, inner.right))
         low = np.array(low[(slice(None), *place)])
         if self._request.noise > 0:
-            low += np.random.default_rng(random.getrandbits(63)).normal(0, self._request.noise, low.shape)
+            low += np.random.default_rng(rng.getrandbits(63)).normal(0, self._request.noise, low.shape)
         return PatchPixels(cast_pixels(low, low_type(self)), seen[place])
 
 
@@ -361,7 +361,7 @@ class PairedScene(PairScene):
         mapped = np.stack([map_(band) for map_, band in zip(self.maps, pixels.data)])
         return replace(pixels, data=cast_pixels(mapped, low_type(self)))
 
-    def read_low(self, window: Window, random: Random) -> Tuple[PatchPixels, float]:
+    def read_low(self, window: Window, rng: Random) -> Tuple[PatchPixels, float]:
         """See :class:`PairScene`."""
         return self._low.read(window), float("nan")
 
