@@ -60,6 +60,8 @@ from sr_plugin.runtime.worker_session import WorkerSession
 
 CONTACT_SHEET, REJECTED_FILE = "contact-sheet.html", "rejected.csv"
 _PREVIEW_SAMPLES = 4
+#: Bytes of decoded blocks beyond those that a raster is known to need: virtual rasters do not tell the blocks behind.
+_CACHE = 64 << 20
 #: Reasons of whole scenes by the error that they raise.
 _SCENE_REASONS = ((EmptyExtent, "apart"), (UnsupportedRaster, "size"), (BandError, "unreadable"))
 
@@ -247,7 +249,8 @@ class _Preparation:
         with DatasetWriter(request.output, card) as writer:
             for number, members in order:
                 with self._states[number].open(request) as scene, SceneFilters(scene, request) as filters:
-                    self._cut(scene, filters, list(members), writer, card)
+                    with limited_block_cache(scene.cache_bytes):
+                        self._cut(scene, filters, list(members), writer, card)
             rejected = dict(self._survey.counts)
             writer.add_file(REJECTED_FILE, self._rejected_csv().encode("utf-8"))
             counts = {split: sum(r.split == split for r in writer.records) for split in SPLITS}
@@ -358,7 +361,7 @@ def prepare_pairs(
     request = request.checked()
     if os.path.lexists(request.output) and (not os.path.isdir(request.output) or os.listdir(request.output)):
         raise OutputError(f"The folder '{request.output}' holds something already.", "Choose a new or an empty folder.")
-    with limited_block_cache(), ExitStack() as stack:
+    with limited_block_cache(_CACHE), ExitStack() as stack:
         session = None
         if request.aligns:
             if open_session is None:

@@ -89,6 +89,7 @@ class PairScene(ABC):
         sensor_offset: Sentinel-2's radiometric add-offset of the low resolution, or None.
         dates: acquisition of ``low`` and ``high``, None where unknown.
         margin: pixels around a patch that have part in its values.
+        cache_bytes: what has to stay decoded so that no block is decoded for every patch of a row.
     """
 
     spec: SceneSpec
@@ -99,6 +100,7 @@ class PairScene(ABC):
     sensor_offset: Optional[float]
     dates: Tuple[Optional[datetime.date], Optional[datetime.date]]
     margin: int = 1
+    cache_bytes: int = 0
 
     def __init__(self, spec: SceneSpec, request: PairRequest) -> None:
         self.spec, self.scale = spec, request.scale
@@ -181,6 +183,8 @@ class DegradedScene(PairScene):
         self.dates = (acquisition_date(source),) * 2
         self._shifted = request.views > 1
         self.margin = self._reach(request.mtf[0])
+        side = (request.patch + 2 * self.margin) * self.scale
+        self.cache_bytes = source.row_bytes(self._view.bands, side, side)
         self._stack.callback(setattr, source, "dataset", None)
 
     def _reach(self, mtf: float) -> int:
@@ -292,6 +296,9 @@ class PairedScene(PairScene):
             self.dates = (acquisition_date(high),) * 2
             return self._halves(high, request)
         low = self._open(self.spec.low)
+        fine = request.patch * self.scale
+        self.cache_bytes = low.row_bytes((1,), request.patch, request.patch) * low.band_count
+        self.cache_bytes += high.row_bytes((1,), fine, fine) * high.band_count
         self.dates = acquisition_date(low), acquisition_date(high)
         low_bands = chosen_bands(low, request.low_bands)
         high_bands = chosen_bands(high, request.high_bands)
