@@ -24,7 +24,7 @@ from sr_plugin.core.errors import (  # noqa: E402
 )
 from sr_plugin.core.point_spread import reduce_image  # noqa: E402
 from sr_plugin.pipeline.pairs.prepare_pairs import prepare_pairs  # noqa: E402
-from sr_plugin.pipeline.pairs.request import FOLDERS, SCALES, SENSORS, SIDE_BY_SIDE, PairRequest  # noqa: E402
+from sr_plugin.pipeline.pairs.request import FOLDERS, FUSION, SCALES, SENSORS, SIDE_BY_SIDE, PairRequest  # noqa: E402
 from sr_plugin.worker.local_session import LocalSession  # noqa: E402
 from tests.conftest import write_raster  # noqa: E402
 from tests.pipeline.conftest import Recorder  # noqa: E402
@@ -237,6 +237,33 @@ def test_several_views_of_a_place(prepare, make_raster):
     there = reduce_image(np.array(high), 4, BOX)
     assert np.abs(low[0] - there).std() < 1.5
     assert len({view.tobytes() for view in low}) == 3
+
+
+def test_bands_of_two_pixel_sizes(prepare, make_raster, tmp_path):
+    fine, coarse_bands = terrain(150, 170, 1, 1), terrain(72, 80, 2, 2)
+    # The coarse grid begins 30 m right of and 20 m below the fine one.
+    coarse_path = make_raster(coarse_bands, "c.tif", geotransform=(500030.0, 20.0, 0.0, 4099980.0, 0.0, -20.0))
+    found = prepare(
+        layout=FUSION, high=(make_raster(fine, "f.tif"),), low=(coarse_path,), point_spread="box", validation=0, test=0
+    ).dataset
+    assert found.card.kind == "band-fusion" and [spec.name for spec in found.card.inputs] == ["low_10m", "low_20m"]
+    assert [spec.gsd_m for spec in found.card.arrays] == [20.0, 40.0, 20.0] and len(found.records) == 4 * 5
+    for record in found.records:
+        arrays = found.arrays(record)
+        row, col = 2 * record.row, 2 * record.col
+        target = coarse_bands[:, row : row + 16, col : col + 16]
+        guide = fine[:, 2 + 2 * row : 2 + 2 * row + 32, 3 + 2 * col : 3 + 2 * col + 32]
+        assert np.array_equal(arrays["high"], target)
+        assert np.abs(arrays["low_20m"] - reduce_image(target.astype(float), 2, BOX)).max() <= 0.51
+        assert np.abs(arrays["low_10m"] - reduce_image(guide.astype(float), 2, BOX)).max() <= 0.51
+
+
+def test_guiding_bands_that_end_earlier_bound_the_patches(prepare, make_raster):
+    fine, coarse_bands = terrain(64, 150, 1, 1), terrain(72, 72, 1, 2)
+    fine[:, :10, :10] = 0
+    names = make_raster(fine, "f.tif", nodata=0), make_raster(coarse_bands, "c.tif", geotransform=coarse(CORNER, 2))
+    result = prepare(layout=FUSION, high=names[:1], low=names[1:], validation=0, test=0, max_gaps=0.0)
+    assert max(record.row for record in result.dataset.records) == 8 and result.rejected == {"no data": 1}
 
 
 def sensors(tmp_path, scale=3, moved=(0, 0), gain=2.0, offset=100.0, dates=("20200610", "20200613"), seed=0):

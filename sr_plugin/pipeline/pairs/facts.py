@@ -30,6 +30,7 @@ class Facts:
         low_type, high_type: pixel types, as numpy calls them.
         scaling: gain and offset that lead to the quantity.
         quantity: ``reflectance`` or ``unit``.
+        guide_bands, guide_type, guide_scaling: the same of the bands of finer pixels of a band fusion.
         pixel_m: pixel of the low resolution in metres, None where unknown.
     """
 
@@ -40,6 +41,9 @@ class Facts:
     scaling: Tuple[float, float]
     quantity: str
     pixel_m: Optional[float]
+    guide_bands: Tuple[BandSpec, ...] = ()
+    guide_type: str = ""
+    guide_scaling: Tuple[float, float] = (1.0, 0.0)
 
 
 def _number_name(number: int) -> str:
@@ -70,6 +74,20 @@ def _named_after(bands: Sequence[BandSpec], others: Sequence[BandSpec]) -> List[
     return [other if unknown(band) else band for band, other in zip(bands, others)]
 
 
+def _scaling(
+    name: str, bands: Sequence[BandInfo], request: PairRequest, add_offset: Optional[float]
+) -> Tuple[float, float]:
+    """Gain and offset of a raster; values are looked at only where metadata and type tell nothing."""
+
+    def sample() -> Tuple[np.ndarray, np.ndarray]:
+        tile = RasterSource(name).read_sample([band.number for band in bands])
+        everywhere = np.ones(tile.data.shape, bool)
+        return tile.data, everywhere if tile.valid is None else tile.valid
+
+    found = choose_scaling(request.scaling, VALUE_RANGES["s2-10k"], bands, sample, add_offset).bands[0]
+    return float(found.gain), float(found.offset)
+
+
 def facts_of(scene: PairScene, request: PairRequest) -> Facts:
     """Facts about one scene.
 
@@ -77,15 +95,8 @@ def facts_of(scene: PairScene, request: PairRequest) -> Facts:
         ParameterError: when the scaling of the request cannot be understood.
         SourceUnreadable: when values have to be looked at and cannot be read.
     """
-    source = RasterSource(scene.spec.low or scene.spec.high)
-
-    def sample() -> Tuple[np.ndarray, np.ndarray]:
-        tile = source.read_sample([band.number for band in scene.low_bands])
-        everywhere = np.ones(tile.data.shape, bool)
-        return tile.data, everywhere if tile.valid is None else tile.valid
-
-    choice = choose_scaling(request.scaling, VALUE_RANGES["s2-10k"], scene.low_bands, sample, scene.sensor_offset)
-    scaling = choice.bands[0]
+    scaling = _scaling(scene.spec.low or scene.spec.high, scene.low_bands, request, scene.sensor_offset)
+    guide = tuple(map(_band_spec, scene.guide_bands))
     eight_bits = all(band.pixel_type == "uint8" for band in scene.low_bands)
     ground = ground_of(scene.grid, 0, "", "", scene.georeferenced)
     low, high = (list(map(_band_spec, bands)) for bands in (scene.low_bands, scene.high_bands))
@@ -98,7 +109,10 @@ def facts_of(scene: PairScene, request: PairRequest) -> Facts:
         high_bands=tuple(high),
         low_type=low_type(scene),
         high_type=matched,
-        scaling=(float(scaling.gain), float(scaling.offset)),
+        scaling=scaling,
         quantity="unit" if eight_bits else "reflectance",
         pixel_m=ground.position.pixel_metres() if ground.position is not None else None,
+        guide_bands=guide,
+        guide_type=common_type([b.pixel_type for b in scene.guide_bands]).name if guide else "",
+        guide_scaling=_scaling(scene.spec.high, scene.guide_bands, request, scene.sensor_offset) if guide else scaling,
     )
