@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import List, Optional, Sequence, Tuple
 
@@ -17,8 +18,8 @@ from sr_plugin.pipeline.pairs.selection import ground_of
 from sr_plugin.pipeline.scaling import choose_scaling
 from sr_plugin.raster.source import BandInfo, RasterSource
 
-#: Names that Landsat uses, too, for other wavelengths.
-_AMBIGUOUS = ("B10", "B11", "B12")
+#: Sentinel-2 alone writes B02 for B2; B10 and more are Landsat's names, too, for other wavelengths.
+_SENTINEL2_ONLY = re.compile(r"B0[1-9]|B8A")
 
 
 @dataclass(frozen=True)
@@ -50,19 +51,20 @@ def _number_name(number: int) -> str:
     return f"band {number}"
 
 
-def _band_spec(band: BandInfo) -> BandSpec:
-    told = band.layer_band
-    name = told.description.strip() or _number_name(told.number)
-    sensor = sensor_named(told.sensor)
+def _band_specs(bands: Sequence[BandInfo]) -> List[BandSpec]:
+    """Names and wavelengths: of the sensor that metadata or the names themselves tell, else what the bands say."""
+    told = [band.layer_band for band in bands]
+    sensor = sensor_named(told[0].sensor) if told else None
     table = sensor.bands if sensor is not None else {}
-    known = table.get(name) or table.get(name.upper())
-    # Sentinel-2 alone writes B02 for B2.
-    if known is None and not table and name.upper() not in _AMBIGUOUS:
-        known = SENTINEL2.get(name.upper())
-    if known is not None:
-        return BandSpec(name, *known)
-    colour = told.colour if told.colour in ("red", "green", "blue") else ""
-    return BandSpec(name, colour, told.wavelength_um)
+    if not table and any(_SENTINEL2_ONLY.fullmatch(band.description.strip().upper()) for band in told):
+        table = SENTINEL2
+    specs = []
+    for band in told:
+        name = band.description.strip() or _number_name(band.number)
+        known = table.get(name) or table.get(name.upper())
+        colour = band.colour if band.colour in ("red", "green", "blue") else ""
+        specs.append(BandSpec(name, *known) if known else BandSpec(name, colour, band.wavelength_um))
+    return specs
 
 
 def _named_after(bands: Sequence[BandSpec], others: Sequence[BandSpec]) -> List[BandSpec]:
@@ -96,10 +98,10 @@ def facts_of(scene: PairScene, request: PairRequest) -> Facts:
         SourceUnreadable: when values have to be looked at and cannot be read.
     """
     scaling = _scaling(scene.spec.low or scene.spec.high, scene.low_bands, request, scene.sensor_offset)
-    guide = tuple(map(_band_spec, scene.guide_bands))
+    guide = tuple(_band_specs(scene.guide_bands))
     eight_bits = all(band.pixel_type == "uint8" for band in scene.low_bands)
     ground = ground_of(scene.grid, 0, "", "", scene.georeferenced)
-    low, high = (list(map(_band_spec, bands)) for bands in (scene.low_bands, scene.high_bands))
+    low, high = (_band_specs(bands) for bands in (scene.low_bands, scene.high_bands))
     if request.scale > 1:
         # Bands of a pair correspond, so one image may name those of the other.
         low, high = _named_after(low, high), _named_after(high, low)
