@@ -20,7 +20,6 @@ from sr_plugin.raster.band_stack import make_stack  # noqa: E402
 from sr_plugin.raster.sentinel2_metadata import read_metadata  # noqa: E402
 from sr_plugin.raster.sentinel2_product import (  # noqa: E402
     SCENE_CLASSES,
-    check_classes,
     is_sentinel2_product,
     open_sentinel2,
 )
@@ -200,7 +199,7 @@ def test_classification_of_level_1c(tmp_path):
     assert gaps("thin_cirrus") == [False, True, False]
     assert gaps("cloud_high", "thin_cirrus") == [True, True, False]
     with pytest.raises(BandError, match="does not tell water"):
-        check_classes(product, ("water",))
+        product.check_classes(("water",))
 
 
 _MASK = """<?xml version="1.0"?><eop:Mask xmlns:eop="http://www.opengis.net/eop/2.0" xmlns:gml="http://www.opengis.net/gml/3.2">
@@ -244,7 +243,7 @@ def test_cloud_polygons_of_early_level_1c(tmp_path, packed):
 def test_a_product_without_classification_says_so(tmp_path):
     root, _ = make_safe(tmp_path, bands=("B04",))
     with pytest.raises(SourceUnreadable, match=r"no classification \(SCL, MSK_CLASSI or MSK_CLOUDS\)"):
-        check_classes(open_sentinel2(str(root)), ("cloud_high",))
+        open_sentinel2(str(root)).check_classes(("cloud_high",))
 
 
 def test_a_missing_band_is_named_when_it_is_wanted(tmp_path):
