@@ -1,13 +1,13 @@
 """A raster on another grid, in any CRS: the same pixels where the grids nest, cubic convolution elsewhere.
 
-Works in windows, so memory does not grow with the raster. A pixel of the new grid is a gap where the pixel of the old
-one that its centre falls into is a gap.
+Works in windows, so memory does not grow with the raster. A pixel of the new grid is a gap where half of it, or more,
+lies in gaps of the old one, or where too little around its centre is valid for cubic convolution.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Callable, Dict, List, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import numpy as np
 from osgeo import gdal
@@ -15,7 +15,7 @@ from osgeo import gdal
 from sr_plugin.core.errors import Cancelled, SourceUnreadable
 from sr_plugin.core.grid import Grid, Window
 from sr_plugin.raster.band_statistics import BandStatistics
-from sr_plugin.raster.gdal_errors import gdal_messages
+from sr_plugin.raster.gdal_errors import GdalMessages, gdal_messages
 from sr_plugin.raster.source import RasterSource
 from sr_plugin.raster.writer import OutputBand, OutputSpec, RasterWriter
 
@@ -23,6 +23,8 @@ from sr_plugin.raster.writer import OutputBand, OutputSpec, RasterWriter
 _SIDE = 1024
 #: Pixels of the old grid by which positions may be off where the CRS differ; GDAL interpolates between exact ones.
 _TOLERANCE = 0.02
+#: Masks hold 255 for valid pixels; halves of them are told from what arithmetic leaves of a half.
+_HALF = 127.5 + 0.1
 
 
 def write_on_grid(
@@ -102,44 +104,53 @@ class _Reader:
     def __init__(self, source: RasterSource, grid: Grid) -> None:
         self._name = source.name
         self._count = source.band_count
-        # The validity of the nearest pixel decides: cubic convolution alone would let gaps shrink.
-        self._smooth = self._warped(source, grid, "cubic")
-        self._nearest = self._warped(source, grid, "near")
-
-    def _warped(self, source: RasterSource, grid: Grid, method: str) -> RasterSource:
-        xmin, ymin, xmax, ymax = grid.extent()
+        self._grid = grid
         nodata = source.dataset.GetRasterBand(1).GetNoDataValue()
         marks = {"dstAlpha": True} if nodata is None else {"srcNodata": repr(nodata), "dstNodata": repr(nodata)}
+        # Each band has gaps of its own.
+        smooth = self._warped(source.dataset, "cubic", warpOptions=["UNIFIED_SRC_NODATA=NO"], **marks)
+        self._smooth = RasterSource(str(smooth.GetMetadata("xml:VRT")[0]))
+        # Cubic convolution alone would let gaps shrink, because it makes do with what is valid around.
+        masks = [f"mask,{number}" for number in range(1, self._count + 1)]
+        self._masks = gdal.Translate("", source.dataset, format="VRT", bandList=masks)
+        self._shares = self._warped(self._masks, "bilinear", outputType=gdal.GDT_Float32)
+
+    def _warped(self, dataset: gdal.Dataset, method: str, **options: Any) -> gdal.Dataset:
+        grid = self._grid
+        xmin, ymin, xmax, ymax = grid.extent()
+        place = {"outputBounds": (xmin, ymin, xmax, ymax), "width": grid.width, "height": grid.height}
         with gdal_messages() as messages:
             try:
                 warped = gdal.Warp(
                     "",
-                    source.dataset,
+                    dataset,
                     format="VRT",
-                    dstSRS=grid.wkt or None,
-                    outputBounds=(xmin, ymin, xmax, ymax),
-                    width=grid.width,
-                    height=grid.height,
+                    dstSRS=grid.wkt,
                     resampleAlg=method,
                     errorThreshold=_TOLERANCE,
-                    # Each band has gaps of its own.
-                    warpOptions=["UNIFIED_SRC_NODATA=NO"],
-                    **marks,
+                    **place,
+                    **options,
                 )
             except RuntimeError as error:
                 messages.note(error)
                 warped = None
         if warped is None:
-            name = os.path.basename(self._name)
-            raise SourceUnreadable(f"The raster '{name}' cannot be brought onto the other grid ({messages.reason}).")
-        return RasterSource(str(warped.GetMetadata("xml:VRT")[0]))
+            raise self._failure("be brought onto the other grid", messages)
+        return warped
+
+    def _failure(self, what: str, messages: GdalMessages) -> SourceUnreadable:
+        return SourceUnreadable(f"The raster '{os.path.basename(self._name)}' cannot {what} ({messages.reason}).")
 
     def read(self, window: Window) -> Tuple[np.ndarray, np.ndarray]:
         """Pixels and validity, ``(bands, h, w)`` each."""
-        numbers = range(1, self._count + 1)
-        smooth, nearest = self._smooth.read(numbers, window), self._nearest.read(numbers, window)
-        valid = np.ones(smooth.data.shape, bool)
-        for tile in (smooth, nearest):
-            if tile.valid is not None:
-                valid &= tile.valid
-        return smooth.data, valid
+        smooth = self._smooth.read(range(1, self._count + 1), window)
+        with gdal_messages() as messages:
+            try:
+                shares = self._shares.ReadAsArray(window.col, window.row, window.width, window.height)
+            except RuntimeError as error:
+                messages.note(error)
+                shares = None
+        if shares is None or messages.failures:
+            raise self._failure("be read", messages)
+        valid = shares.reshape(smooth.data.shape) > _HALF
+        return smooth.data, valid if smooth.valid is None else valid & smooth.valid
