@@ -28,6 +28,8 @@ _SURFACE_REFLECTANCE = (2.75e-5, -0.2)
 _SURFACE_TEMPERATURE = (0.00341802, 149.0)
 #: From this day on Landsat 7 scanned without its line corrector.
 _CORRECTOR_FAILED = "2003-05-31"
+#: Degrees above the horizon; with less, reflectance is a division by nothing.
+_LOWEST_SUN = 0.1
 _RADIANCE_UNIT = "W/(m2 sr um)"
 _HINT = "Download the product again."
 
@@ -99,9 +101,9 @@ class LandsatMetadata:
             return (*self._known(found, f"RADIANCE_MULT_BAND_{digits}"), _RADIANCE_UNIT)
         scale, offset = self._known(self._factors("REFLECTANCE", digits, group), f"REFLECTANCE_MULT_BAND_{digits}")
         elevation = number(_first(self.groups, "SUN_ELEVATION", "IMAGE_ATTRIBUTES", "PRODUCT_PARAMETERS"))
-        if elevation is None or not 0 < elevation <= 90:
-            self._known(None, "SUN_ELEVATION above the horizon")
-        sine = math.sin(math.radians(elevation or 90.0))
+        if elevation is None or not _LOWEST_SUN <= elevation <= 90:
+            raise self._lacking("SUN_ELEVATION above the horizon")
+        sine = math.sin(math.radians(elevation))
         return scale / sine, offset / sine, ""
 
     def _factors(self, quantity: str, band: str, groups: Tuple[str, ...]) -> Optional[Tuple[float, float]]:
@@ -113,8 +115,11 @@ class LandsatMetadata:
 
     def _known(self, found: Optional[Tuple[float, float]], what: str) -> Tuple[float, float]:
         if found is None:
-            raise SourceUnreadable(f"The metadata of '{self.title}' lack {what}.", "Use a product of Collection 2.")
+            raise self._lacking(what)
         return found
+
+    def _lacking(self, what: str) -> SourceUnreadable:
+        return SourceUnreadable(f"The metadata of '{self.title}' lack {what}.", "Use a product of Collection 2.")
 
 
 _PROJECTION = ("PROJECTION_ATTRIBUTES", "LEVEL1_PROJECTION_PARAMETERS", "PROJECTION_PARAMETERS")
