@@ -36,6 +36,7 @@ class ProductAlgorithm(SuperResolveAlgorithm):
         self._fed: Tuple[int, ...] = ()
         self._files: Tuple[str, ...] = ()
         self._output_type = ""
+        self._output = ""
 
     def declare(self, inputs: Sequence[QgsProcessingParameterDefinition]) -> None:
         """Add parameters and outputs.
@@ -109,8 +110,9 @@ class ProductAlgorithm(SuperResolveAlgorithm):
         # The parameters that need the raster itself are read when it is there.
         plain = {**parameters, "EXTENT": None, "MASK": None}
         self._dataset = self.parameterAsString(parameters, "INPUT", context)
-        self._fed, self._output_type = (), ""
+        self._fed, self._output_type, self._output = (), "", ""
         request = self.request(plain, context)
+        self._output = request.output
         selection = self.selection(parameters, context)
         product = self._product or self._open(parameters, context)
         if self.parameterAsBoolean(parameters, "ONE_FILE_PER_BAND", context):
@@ -127,6 +129,9 @@ class ProductAlgorithm(SuperResolveAlgorithm):
 
     def request(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> SuperResolveRequest:
         """What the parameters ask for, with the stack of the chosen bands as the input while it is there."""
+        if self._output:
+            # Asked again, Processing would make up another temporary file, and wait for both.
+            parameters = {**parameters, "OUTPUT": self._output}
         request = super().request(parameters, context)
         gaps = self.parameterAsEnumString(parameters, "GAPS", context)
         return dataclasses.replace(

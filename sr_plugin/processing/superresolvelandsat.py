@@ -126,7 +126,6 @@ class SuperResolveLandsatAlgorithm(ProductAlgorithm):
         if self._alignment is not None:
             from sr_plugin.pipeline.align import align_result
 
-            feedback.setProgressText(tr("Aligning to the grid of {}").format(self._alignment.name))
             request = super().request(parameters, context)
             result = align_result(result, request, self._alignment, ProcessingFeedback(feedback))
         return super().finished(result, parameters, context, feedback)

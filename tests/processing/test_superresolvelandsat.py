@@ -321,7 +321,7 @@ def test_a_cancel_while_aligning_leaves_nothing_under_the_name(provider, tmp_pat
     from qgis.core import QgsProcessingException, QgsProcessingFeedback
 
     class CancelWhenAligning(QgsProcessingFeedback):
-        def setProgressText(self, text):
+        def pushInfo(self, text):
             if "Aligning" in text:
                 self.cancel()
 
@@ -384,6 +384,25 @@ def test_the_result_is_loaded_with_its_notes(provider, tmp_path, project, feedba
     layers = [layer for layer in project.mapLayers().values() if layer.source() == str(tmp_path / "result.tif")]
     assert [layer.name() for layer in layers] == [f"{root.name} x3"]
     assert "interpolated" in layers[0].abstract() and layers[0].bandName(1).startswith("Band 1: SR_B1")
+
+
+@pytest.mark.parametrize("aligned", [False, True])
+def test_a_temporary_result_is_one_file(provider, tmp_path, project, sentinel2, aligned):
+    """Processing waits for each file that it makes up a name for."""
+    import processing
+    from qgis.core import QgsProcessingContext, QgsProcessingFeedback, QgsProcessingOutputLayerDefinition
+
+    root, _ = make_landsat(tmp_path, 8, 2, 2)
+    context = QgsProcessingContext()
+    context.setProject(project)
+    values = {"INPUT": str(root), "MODEL": "nearest:3", "BANDS": ["red"]}
+    values["OUTPUT"] = QgsProcessingOutputLayerDefinition("TEMPORARY_OUTPUT", project)
+    if aligned:
+        values["ALIGN_TO"] = sentinel2
+    feedback = QgsProcessingFeedback(False)
+    outputs = processing.run("superres:superresolvelandsat", values, context=context, feedback=feedback)
+    assert list(context.layersToLoadOnCompletion()) == [outputs["OUTPUT"]] and os.path.isfile(outputs["OUTPUT"])
+    assert os.listdir(os.path.dirname(outputs["OUTPUT"])) == [os.path.basename(outputs["OUTPUT"])]
 
 
 def test_broken_products_are_refused_in_one_sentence(run, tmp_path):
