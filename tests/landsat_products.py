@@ -243,10 +243,10 @@ def make_landsat(
     return root, made
 
 
-def packed(root: pathlib.Path, ending: str = ".tar", flat: bool = True) -> pathlib.Path:
-    """The product as it is downloaded: USGS packs the files without a folder around them."""
+def packed(root: pathlib.Path, ending: str = ".tar", start: str = "") -> pathlib.Path:
+    """The product as it is downloaded: USGS packs the files without anything in front of their names."""
     path = root.parent / f"{root.name}{ending}"
     with tarfile.open(path, "w" if ending == ".tar" else "w:gz") as archive:
         for file in sorted(root.iterdir()):
-            archive.add(file, file.name if flat else f"{root.name}/{file.name}")
+            archive.add(file, start + file.name)
     return path

@@ -60,6 +60,12 @@ def _step(
     return step
 
 
+def _described(step: Any, text: str) -> Any:
+    """The step with a text of its own on its box."""
+    step.setDescription(text)
+    return step
+
+
 def _model(title: str, help_texts: Dict[str, str], parameters: Sequence[Tuple[Any, Tuple[int, int]]]) -> Any:
     """A model with parameters and no steps."""
     from qgis.core import QgsProcessingModelAlgorithm, QgsProcessingModelParameter
@@ -176,7 +182,7 @@ def change_model() -> Any:
         (raster, band), (other, other_band) = first, second
         sources = {"INPUT_A": raster, "BAND_A": band, "INPUT_B": other, "BAND_B": other_band}
         sources.update(FORMULA=fixed(formula), NO_DATA=fixed(_NODATA), RTYPE=fixed(5))
-        return _step("gdal:rastercalculator", child, place, sources, [output])
+        return _described(_step("gdal:rastercalculator", child, place, sources, [output]), output[1])
 
     fine, measured = made("landsat", "OUTPUT"), made("reflectance", "OUTPUT")
     before, after = made("before", "OUTPUT"), made("after", "OUTPUT")
@@ -196,12 +202,15 @@ def change_model() -> Any:
             [("OUTPUT", "Landsat on the Sentinel-2 grid", (50, 260))],
         ),
         # Applies scale and offset of the bands, such as the radiometric offset of newer products.
-        _step(
-            "gdal:translate",
-            "reflectance",
-            (900, 180),
-            {"INPUT": given("INPUT"), "EXTRA": fixed("-unscale"), "DATA_TYPE": fixed(6)},
-            [],
+        _described(
+            _step(
+                "gdal:translate",
+                "reflectance",
+                (900, 180),
+                {"INPUT": given("INPUT"), "EXTRA": fixed("-unscale"), "DATA_TYPE": fixed(6)},
+                [],
+            ),
+            "Reflectance of Sentinel-2",
         ),
         calculated("before", (fine, one), (fine, fixed(2)), _NDVI, ("OUTPUT", "NDVI before", (50, 400)), (275, 320)),
         calculated(
@@ -216,6 +225,7 @@ def change_model() -> Any:
     )
     for step in steps:
         model.addChildAlgorithm(step)
+    model.setParameterOrder(["LANDSAT", "INPUT", "RED", "NIR", "MODEL"])
     model.updateDestinationParameters()
     return model
 

@@ -103,10 +103,16 @@ def _tar_prefix(path: str) -> str:
 
 def _member_of_tar(path: str, name: str) -> bytes:
     with tarfile.open(path) as archive:
-        member = archive.extractfile(name)
-        if member is None:
-            raise KeyError(name)
-        return member.read(LARGEST_XML + 1)
+        for entry in archive:
+            if entry.isfile() and _plain(entry.name) == name:
+                member = archive.extractfile(entry)
+                return member.read(LARGEST_XML + 1) if member else b""
+    raise KeyError(name)
+
+
+def _plain(name: str) -> str:
+    """A name in a TAR as GDAL has it."""
+    return name[2:] if name.startswith("./") else name
 
 
 @functools.lru_cache(maxsize=4)
@@ -141,9 +147,8 @@ def tree_of_tar(path: str) -> FileTree:
         raise SourceUnreadable(
             f"The archive '{os.path.basename(path)}' cannot be opened ({error}).", "Download it again: it is not whole."
         ) from error
-    safe = [n for n in names if ".." not in n.split("/") and not n.startswith("/")]
-    plain = {n[2:] if n.startswith("./") else n: n for n in safe}
-    return FileTree(path, {name: _tar_prefix(path) + inner for name, inner in plain.items()}, path)
+    safe = [_plain(n) for n in names if ".." not in n.split("/") and not n.startswith("/")]
+    return FileTree(path, {name: _tar_prefix(path) + name for name in safe}, path)
 
 
 def tree_of_folder(path: str) -> FileTree:

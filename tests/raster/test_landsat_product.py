@@ -84,7 +84,9 @@ def test_the_three_forms_of_the_metadata_say_the_same(tmp_path, form, level):
     assert found.scaling(name)[:2] == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.parametrize("how", ["folder", "slash", "tar", "tar in a folder", "tar.gz", "tgz", "txt", "xml", "json"])
+@pytest.mark.parametrize(
+    "how", ["folder", "slash", "tar", "tar in a folder", "tar of dot", "tar.gz", "tgz", "txt", "xml", "json"]
+)
 def test_every_way_to_name_a_product(tmp_path, how):
     root, pixels = make_landsat(tmp_path, 8, 2, 2, form=how if how in ("xml", "json") else "txt")
     name = {
@@ -95,7 +97,8 @@ def test_every_way_to_name_a_product(tmp_path, how):
         "json": root / f"{root.name}_MTL.json",
     }.get(how)
     if name is None:
-        name = packed(root, f".{how.partition(' ')[0]}", flat="folder" not in how)
+        start = {"tar in a folder": f"{root.name}/", "tar of dot": "./"}.get(how, "")
+        name = packed(root, f".{how.partition(' ')[0]}", start)
         shutil.rmtree(root)
     assert is_landsat_product(str(name)) and is_product(str(name))
     product = open_product(str(name))
