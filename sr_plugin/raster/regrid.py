@@ -15,6 +15,7 @@ from osgeo import gdal
 from sr_plugin.core.errors import Cancelled, SourceUnreadable
 from sr_plugin.core.grid import Grid, Window
 from sr_plugin.raster.band_statistics import BandStatistics
+from sr_plugin.raster.block_cache import limited_block_cache
 from sr_plugin.raster.gdal_errors import GdalMessages, gdal_messages
 from sr_plugin.raster.source import RasterSource
 from sr_plugin.raster.writer import OutputBand, OutputSpec, RasterWriter
@@ -69,9 +70,23 @@ def write_on_grid(
         cog=cog,
     )
     windows = _windows(grid)
-    reader = _Reader(source, grid)
+    # What windows side by side share stays decoded: twice their side, and whole rows of what is stored in rows.
+    pixel = sum(np.dtype(info.pixel_type).itemsize for info in infos)
+    shared_bytes = 4 * _SIDE**2 * pixel + source.row_bytes([info.number for info in infos], _SIDE, _SIDE)
+    with limited_block_cache(shared_bytes):
+        _write(spec, windows, _Reader(source, grid), progress, cancelled)
+
+
+def _write(
+    spec: OutputSpec,
+    windows: Sequence[Window],
+    reader: _Reader,
+    progress: Callable[[int, int], None],
+    cancelled: Callable[[], bool],
+) -> None:
+    path, nodata = spec.path, spec.nodata
     writer = RasterWriter(spec, path + ".part.tif")
-    statistics = BandStatistics(len(infos))
+    statistics = BandStatistics(len(spec.bands))
     try:
         for done, window in enumerate(windows):
             if cancelled():
