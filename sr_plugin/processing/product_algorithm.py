@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from typing import TYPE_CHECKING, Any, Dict, Iterator, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, ContextManager, Dict, Iterator, Optional, Sequence, Tuple
 
 from qgis.core import (
     QgsCoordinateReferenceSystem,
@@ -22,8 +22,9 @@ from sr_plugin.processing.superresolve_parameters import output_parameter
 from sr_plugin.processing.translation import tr
 
 if TYPE_CHECKING:
+    from sr_plugin.pipeline.describe import SessionFactory
     from sr_plugin.pipeline.product_input import BandSelection
-    from sr_plugin.pipeline.request import SuperResolveRequest, SuperResolveResult
+    from sr_plugin.pipeline.request import RunFeedback, SuperResolveRequest, SuperResolveResult
     from sr_plugin.raster.product import Product
 
 
@@ -38,13 +39,18 @@ class ProductAlgorithm(SuperResolveAlgorithm):
         self._output_type = ""
         self._output = ""
 
-    def declare(self, inputs: Sequence[QgsProcessingParameterDefinition]) -> None:
+    def declare(
+        self,
+        inputs: Sequence[QgsProcessingParameterDefinition],
+        advanced: Sequence[QgsProcessingParameterDefinition] = (),
+    ) -> None:
         """Add parameters and outputs.
 
         Args:
             inputs: what is super-resolved, and with which model; the others are the same for all products.
+            advanced: before those that are the same.
         """
-        others = definitions.run_parameters() + definitions.advanced_parameters()
+        others = [*definitions.run_parameters(), *advanced, *definitions.advanced_parameters()]
         for parameter in [*inputs, *others, output_parameter()]:
             self.addParameter(parameter)
         for output in definitions.text_outputs():
@@ -104,7 +110,6 @@ class ProductAlgorithm(SuperResolveAlgorithm):
     ) -> Iterator[None]:
         """While it lasts, GDAL can open the chosen bands as one raster."""
         from sr_plugin.pipeline.band_files import check_band_files
-        from sr_plugin.pipeline.product_input import product_as_input
         from sr_plugin.pipeline.superresolve import worker_factory
 
         # The parameters that need the raster itself are read when it is there.
@@ -113,7 +118,6 @@ class ProductAlgorithm(SuperResolveAlgorithm):
         self._fed, self._output_type, self._output = (), "", ""
         request = self.request(plain, context)
         self._output = request.output
-        selection = self.selection(parameters, context)
         product = self._product or self._open(parameters, context)
         if self.parameterAsBoolean(parameters, "ONE_FILE_PER_BAND", context):
             local = [band.path for band in product.bands if os.path.isfile(band.path)]
@@ -121,11 +125,25 @@ class ProductAlgorithm(SuperResolveAlgorithm):
         factory = worker_factory(request.worker_python)
         told = ProcessingFeedback(feedback)
         try:
-            with product_as_input(request, selection, told, factory, product) as readable:
+            with self.stacked(request, parameters, context, told, factory, product) as readable:
                 self._dataset, self._fed, self._output_type = readable.input, readable.bands, readable.output_type
                 yield
         finally:
             self._dataset = ""
+
+    def stacked(
+        self,
+        request: SuperResolveRequest,
+        parameters: Dict[str, Any],
+        context: QgsProcessingContext,
+        feedback: RunFeedback,
+        factory: SessionFactory,
+        product: Product,
+    ) -> ContextManager[SuperResolveRequest]:
+        """What makes the product readable as one raster while it lasts, and gives the request to run."""
+        from sr_plugin.pipeline.product_input import product_as_input
+
+        return product_as_input(request, self.selection(parameters, context), feedback, factory, product)
 
     def request(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> SuperResolveRequest:
         """What the parameters ask for, with the stack of the chosen bands as the input while it is there."""
