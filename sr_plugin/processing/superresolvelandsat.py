@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
 from qgis.core import QgsProcessingContext, QgsProcessingFeedback, QgsRasterLayer
 
-from sr_plugin.core.errors import SourceNotFound
+from sr_plugin.core.errors import SourceNotFound, SourceUnreadable
 from sr_plugin.processing import superresolvelandsat_parameters as definitions
 from sr_plugin.processing.feedback import ProcessingFeedback
 from sr_plugin.processing.product_algorithm import ProductAlgorithm
@@ -137,8 +138,10 @@ def _grid_of(layer: QgsRasterLayer) -> Grid:
     from sr_plugin.raster.source import RasterSource
 
     if layer.dataProvider().name() == "gdal":
-        grid = RasterSource(layer.source()).grid
-        return grid if grid.wkt else dataclasses.replace(grid, wkt=layer.crs().toWkt(GDAL_WKT))
+        # A source with open options is no name for GDAL; then the extent has to do.
+        with contextlib.suppress(SourceNotFound, SourceUnreadable):
+            grid = RasterSource(layer.source()).grid
+            return grid if grid.wkt else dataclasses.replace(grid, wkt=layer.crs().toWkt(GDAL_WKT))
     extent = layer.extent()
     step = (layer.rasterUnitsPerPixelX(), layer.rasterUnitsPerPixelY())
     corner = (extent.xMinimum(), step[0], 0.0, extent.yMaximum(), 0.0, -step[1])

@@ -219,6 +219,18 @@ def test_aligned_to_the_grid_of_a_layer(run, read_pixels, tmp_path, sentinel2, f
     assert 27 + 8 <= width <= 28 + 9 and 24 + 8 <= height <= 25 + 9
 
 
+def test_a_layer_opened_with_options_has_the_same_grid(provider, sentinel2):
+    from qgis.core import QgsRasterLayer
+
+    from sr_plugin.processing.superresolvelandsat import _grid_of
+
+    plain, with_options = (QgsRasterLayer(sentinel2 + end) for end in ("", "|option:NUM_THREADS=2"))
+    assert plain.isValid() and with_options.isValid()
+    one, other = _grid_of(plain), _grid_of(with_options)
+    assert one.geotransform == TARGET and other.geotransform == pytest.approx(TARGET)
+    assert (one.width, one.height) == (other.width, other.height) == TARGET_SHAPE[::-1]
+
+
 def test_grids_that_nest_give_the_pixels_as_they_are(run, read_pixels, tmp_path):
     """With the corner of a pixel in common nothing is interpolated."""
     target = (CORNER[0] + 50, 10.0, 0.0, CORNER[1] - 70, 0.0, -10.0)
