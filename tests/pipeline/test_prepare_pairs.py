@@ -520,7 +520,7 @@ def test_a_place_too_small_to_split_is_said(prepare, make_raster):
 
 @pytest.mark.slow
 def test_a_real_scene(shared_dir, tmp_path):
-    folder = shared_dir / "s2-l1c-18SVG-20160112"
+    folder = shared_dir / "data" / "s2-l1c-18SVG-20160112"
     result = prepare_pairs(
         PairRequest(str(tmp_path / "set"), high=(str(folder / "s2_B08.jp2"),), patch=64, mtf=(0.25, 0.55))
     )
