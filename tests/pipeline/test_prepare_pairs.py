@@ -450,6 +450,15 @@ def test_damaged_pictures_are_left_out_with_a_word(prepare, tmp_path):
     assert found.rejected["unreadable"] == 1 and any("bad.png" in warning for warning in recorder.warnings)
 
 
+def test_pictures_with_other_bands_are_left_out(prepare, tmp_path):
+    rng = np.random.default_rng(4)
+    for number, bands in enumerate((3, 3, 1)):
+        picture(tmp_path / "pictures" / f"{number}.png", rng.integers(0, 255, (bands, 32, 32)).astype(np.uint8))
+    found = prepare(folder=str(tmp_path / "pictures"))
+    assert found.rejected["unreadable"] == 1
+    assert {record.source for record in found.dataset.records} <= {"0.png", "1.png"}
+
+
 def test_previews_and_contact_sheet(prepare, make_raster, tmp_path):
     from osgeo import gdal
 

@@ -32,7 +32,6 @@ from sr_plugin.core.errors import (
     SourceNotFound,
     SourceUnreadable,
     SuperResolutionError,
-    UnsupportedRaster,
 )
 from sr_plugin.core.pixel_type import common_type
 from sr_plugin.core.place_split import generator
@@ -44,7 +43,7 @@ from sr_plugin.pipeline.pairs.layouts import find_scenes
 from sr_plugin.pipeline.pairs.preview import HEIGHT, WIDTH, PreviewMaker
 from sr_plugin.pipeline.pairs.raster_view import PatchPixels
 from sr_plugin.pipeline.pairs.request import PairRequest
-from sr_plugin.pipeline.pairs.scene import PairScene
+from sr_plugin.pipeline.pairs.scene import PairScene, SizeMismatch
 from sr_plugin.pipeline.pairs.selection import SceneGround, Selection, ground_of, select
 from sr_plugin.pipeline.pairs.survey import (
     REASONS,
@@ -65,7 +64,7 @@ _PREVIEW_SAMPLES = 4
 #: Bytes of decoded blocks beyond those that a raster is known to need: virtual rasters do not tell the blocks behind.
 _CACHE = 64 << 20
 #: Reasons of whole scenes by the error that they raise.
-_SCENE_REASONS = ((EmptyExtent, "apart"), (UnsupportedRaster, "size"), (BandError, "unreadable"))
+_SCENE_REASONS = ((EmptyExtent, "apart"), (SizeMismatch, "size"))
 
 
 @dataclass(frozen=True)

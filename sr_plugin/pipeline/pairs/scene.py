@@ -31,6 +31,12 @@ from sr_plugin.raster.warped_source import WarpedSource, whole_offset
 SIZE_SLACK = 3
 
 
+class SizeMismatch(UnsupportedRaster):
+    """The sizes of two pictures do not belong to one pair."""
+
+    default_hint = "Check the scale, and that both show the same."
+
+
 class PairScene(ABC):
     """What patches are cut from. Windows are given in pixels of the low resolution.
 
@@ -266,13 +272,13 @@ class PairedScene(PairScene):
         ]
         if max(missed) > max(SIZE_SLACK, self.scale - 1):
             sizes = f"{low.grid.width} x {low.grid.height} and {high.grid.width} x {high.grid.height}"
-            raise UnsupportedRaster(f"The sizes {sizes} do not belong to one pair at scale {self.scale}.")
+            raise SizeMismatch(f"The sizes {sizes} do not belong to one pair at scale {self.scale}.")
         return RasterView(low, low_bands, whole), RasterView(high, high_bands, whole.scaled(self.scale))
 
     def _halves(self, picture: RasterSource, request: PairRequest) -> Tuple[RasterView, RasterView]:
         width, height = picture.grid.width // 2, picture.grid.height
         if width < 1 or abs(picture.grid.width - 2 * height) > max(SIZE_SLACK, picture.grid.width // 2):
-            raise UnsupportedRaster("The picture is not wide enough to show two images side by side.")
+            raise SizeMismatch("The picture is not wide enough to show two images side by side.")
         left = Window(0, 0, width, height)
         # An odd column in the middle belongs to neither half.
         right = left.shifted(picture.grid.width - width, 0)
