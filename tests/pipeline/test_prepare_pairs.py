@@ -366,7 +366,7 @@ def test_grids_that_do_not_nest_are_resampled(prepare, tmp_path):
 
 def test_rasters_apart(prepare, tmp_path):
     write_raster(tmp_path / "a.tif", terrain(64, 64, 1), CORNER)
-    write_raster(tmp_path / "b.tif", terrain(32, 32, 1), (900000.0, 20.0, 0.0, 4100000.0, 0.0, -20.0))
+    write_raster(tmp_path / "b.tif", terrain(32, 32, 1), (900003.0, 20.0, 0.0, 4100000.0, 0.0, -20.0))
     with pytest.raises(EmptyExtent, match="do not overlap"):
         prepare(
             layout=SENSORS,

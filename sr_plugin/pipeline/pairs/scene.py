@@ -24,6 +24,7 @@ from sr_plugin.pipeline.pairs.layouts import SceneSpec
 from sr_plugin.pipeline.pairs.raster_view import PatchPixels, RasterView, chosen_bands
 from sr_plugin.pipeline.pairs.request import FUSION, PairRequest
 from sr_plugin.raster.acquisition import acquisition_date
+from sr_plugin.raster.ground_position import far_apart
 from sr_plugin.raster.source import BandInfo, RasterSource
 from sr_plugin.raster.warped_source import WarpedSource, whole_offset
 
@@ -86,7 +87,9 @@ class PairScene(ABC):
         fine = low.grid.refined(self.scale)
         offset = whole_offset(high.grid, fine)
         part = fine.window
-        if offset is None:
+        if offset is None and far_apart(high.grid, fine):
+            part = Window(0, 0, 0, 0)
+        elif offset is None:
             high = self._stack.enter_context(WarpedSource(high, fine)).raster
             offset = (0, 0)
         else:
@@ -95,7 +98,7 @@ class PairScene(ABC):
         s = self.scale
         left, top = -(-part.col // s), -(-part.row // s)
         whole = Window(left, top, part.right // s - left, part.bottom // s - top)
-        if whole.empty:
+        if whole.empty or offset is None:
             raise EmptyExtent(
                 f"The rasters '{self.spec.titles[0]}' and '{self.spec.titles[1]}' do not overlap.",
                 "Choose rasters of the same ground.",
