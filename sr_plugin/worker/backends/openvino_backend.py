@@ -23,8 +23,8 @@ from sr_plugin.worker.impulse import textured_tile
 
 _DEVICES = {"cpu": "CPU", "xpu": "GPU"}
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
-#: Graphs compiled for one tile shape are faster than the one for any shape, by 1 to 8 % from ONNX files and by 40 % where
-#: OpenVINO converted a torch network; compiling takes a tenth of a second. Tiles at borders differ.
+#: Graphs compiled for one tile shape are faster than the one for any shape, by 1 to 8 % from ONNX files and by 40 %
+#: where OpenVINO converted a torch network; compiling takes a tenth of a second. Tiles at borders differ.
 _SHAPES_KEPT = 6
 #: Each of them holds working memory of its own, about twice its largest tensor. Where that tensor has more bytes than
 #: this, only the graph in use holds any.
