@@ -113,7 +113,8 @@ class TileResult:
     Attributes:
         arrays: the outputs; the first is ``image``, ``(bands, height * scale, width * scale)`` of the output type.
         statistics: sums over the tile: ``consistency_sum`` (squared difference, in data units, between the result
-            brought back to the input's grid and the input) and ``consistency_count``; ``seconds`` in the model.
+            brought back to the input's grid and the input) and ``consistency_count``; ``seconds`` in the worker,
+            the wait for the forward of the tile before included.
     """
 
     arrays: Sequence[NamedArray]
