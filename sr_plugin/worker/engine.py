@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from sr_plugin.core.card import ModelCard
-from sr_plugin.core.errors import ModelFailed, ProtocolError
+from sr_plugin.core.errors import ProtocolError
 from sr_plugin.core.grid import Window
 from sr_plugin.core.pixel_type import cast_pixels, working_type
 from sr_plugin.core.point_spread import blur_reach, make_consistent, reduce_image
@@ -17,7 +17,7 @@ from sr_plugin.core.protocol import NamedArray
 from sr_plugin.core.radiometry import from_model, to_model
 from sr_plugin.core.resampling import enlarge_cubic, enlarge_nearest
 from sr_plugin.core.session import LoadedModel, RunSettings, TileResult, TileTask
-from sr_plugin.worker.backends.base import Backend
+from sr_plugin.worker.backends.base import FINISHED_TYPES, Backend, Finish, check_output
 from sr_plugin.worker.backends.measure import open_measured
 from sr_plugin.worker.views import spread
 
@@ -123,10 +123,13 @@ class Engine:
         if settings.spread:
             final = cast_pixels(self._spread(data, task.crop), settings.output_type)
             return TileResult((NamedArray("image", final),), self._statistics(float("nan"), final.shape, started))
-        result = self._guarded(data, whole if consistent else seen)
-        if consistent:
-            result = _crop(make_consistent(result, data, card.scale, card.psf), seen.scaled(card.scale))
-        final = cast_pixels(result, settings.output_type)
+        guarded = consistent or settings.spread_limit
+        final = None if guarded else self._finished_on_device(data, seen)
+        if final is None:
+            result = self._guarded(data, whole if consistent else seen)
+            if consistent:
+                result = _crop(make_consistent(result, data, card.scale, card.psf), seen.scaled(card.scale))
+            final = cast_pixels(result, settings.output_type)
         place = task.crop.shifted(-seen.col, -seen.row)
         squares = float("nan")
         if self._comparable(data):
@@ -162,6 +165,29 @@ class Engine:
         card, settings = self._required()
         fed = settings.fed_bands or data.shape[0]
         return self._backend is None or card.output_count(fed) == fed
+
+    def _finished_on_device(self, data: np.ndarray, kept: Window) -> np.ndarray | None:
+        """Final pixels of ``kept`` where the device makes them, so that no others travel; None where it does not."""
+        card, settings = self._required()
+        backend = self._backend
+        if backend is None or not backend.finishes or settings.output_type not in FINISHED_TYPES:
+            return None
+        if card.per_band or settings.luminance or settings.fed_bands or data.dtype != np.float32:
+            return None
+        model_in, remainder = to_model(data, settings.radiometry)
+        if remainder is not None:
+            return None
+        radiometry = settings.radiometry
+        finish = Finish(
+            self._output_shape(data), kept.scaled(card.scale), radiometry.out_gain, radiometry.out_offset,
+            settings.output_type,
+        )  # fmt: skip
+        return backend.forward_finished(model_in[None], finish)
+
+    def _output_shape(self, data: np.ndarray) -> tuple[int, int, int]:
+        """What the card promises of the network's output for ``(bands, h, w)``."""
+        card, _ = self._required()
+        return card.output_count(data.shape[0]), data.shape[1] * card.scale, data.shape[2] * card.scale
 
     def _enlarged(self, data: np.ndarray, kept: Window) -> np.ndarray:
         """All bands of the result in data units, of which ``kept`` (input pixels) is finished."""
@@ -200,16 +226,7 @@ class Engine:
         batch = model_in[:, None] if card.per_band else model_in[None]
         output = backend.forward(batch)
         output = output[:, 0] if card.per_band else output[0]
-        if not np.isfinite(output).all():
-            raise ModelFailed(
-                "The model gave values that are not finite.", "Use float32 precision, or check the normalisation."
-            )
-        expected = (card.output_count(data.shape[0]), data.shape[1] * card.scale, data.shape[2] * card.scale)
-        if output.shape != expected:
-            raise ModelFailed(
-                f"The model gave an image of shape {output.shape} where its card promises {expected}.",
-                "Check scale and bands in the model card.",
-            )
+        check_output(output.shape, self._output_shape(data), bool(np.isfinite(output).all()))
         place = kept.scaled(card.scale)
         result = from_model(_crop(output, place), radiometry, data.dtype)
         if remainder is not None and result.shape[0] == remainder.shape[0]:

@@ -29,6 +29,7 @@ from sr_plugin.worker.edges import compare_edges
 from sr_plugin.worker.engine import Engine
 from sr_plugin.worker.figure import draw_figure
 from sr_plugin.worker.heartbeat import Heartbeat
+from sr_plugin.worker.patch_registration import patch_shifts
 from sr_plugin.worker.tile_pipe import TilePipe
 
 #: Requests read ahead and answers not yet sent; bounds the memory that waiting tiles take.
@@ -110,7 +111,7 @@ class Server:
 
     def _needs_cpu(self, kind: str) -> bool:
         """True where CPU time has to pass while a request is answered; loading may wait for a slow drive."""
-        return kind == "edges" or (kind == "infer" and self._device == "cpu")
+        return kind in ("edges", "patch_shifts") or (kind == "infer" and self._device == "cpu")
 
     def _computing(self, kind: str) -> contextlib.AbstractContextManager[None]:
         if self._heartbeat is not None and self._needs_cpu(kind):
@@ -148,6 +149,8 @@ class Server:
                 settings, crop = EdgeSettings.from_wire(frame.header["settings"]), Window(*frame.header["crop"])
                 result = compare_edges(frame.arrays, settings, crop, frame.header["outputs"])
                 return Frame({"type": "result", "id": number, "statistics": dict(result.statistics)}, result.arrays)
+            if kind == "patch_shifts":
+                return Frame({"type": "result", "id": number}, patch_shifts(frame.arrays).arrays)
             if kind == "figure":
                 picture = np.frombuffer(draw_figure(frame.arrays, frame.header["description"]), np.uint8)
                 return Frame({"type": "figure", "id": number}, (NamedArray("png", picture),))

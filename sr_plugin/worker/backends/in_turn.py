@@ -7,7 +7,7 @@ import threading
 import numpy as np
 
 from sr_plugin.core.session import LoadedModel
-from sr_plugin.worker.backends.base import Backend
+from sr_plugin.worker.backends.base import Backend, Finish
 
 
 class InTurn(Backend):
@@ -27,6 +27,16 @@ class InTurn(Backend):
         """See :class:`Backend`."""
         with self._turn:
             return self._backend.forward(*inputs)
+
+    @property
+    def finishes(self) -> bool:
+        """See :class:`Backend`."""
+        return self._backend.finishes
+
+    def forward_finished(self, batch: np.ndarray, finish: Finish) -> np.ndarray:
+        """See :class:`Backend`."""
+        with self._turn:
+            return self._backend.forward_finished(batch, finish)
 
     def describe(self) -> LoadedModel:
         """See :class:`Backend`."""
