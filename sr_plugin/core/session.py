@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from typing import Any, Dict, Mapping, Sequence, Tuple
 
 from sr_plugin.core.card import ModelCard
+from sr_plugin.core.cells import CellPlace
 from sr_plugin.core.edges import EdgeSettings
 from sr_plugin.core.errors import ModelFailed, RuntimeMissing
 from sr_plugin.core.grid import Window
@@ -34,6 +35,7 @@ class RunSettings:
         threads: CPU threads, 0 for as many as there are cores.
         backend: ``auto``, or the runtime that has to be used: ``openvino``, ``onnxruntime`` or ``torch``.
         pixels: input pixels that the whole job computes, 0 where unknown; tells whether measuring pays.
+        steps: maps of each model of a chain (:mod:`sr_plugin.core.fusion_chain`), in the order of their work.
     """
 
     radiometry: Radiometry
@@ -46,6 +48,7 @@ class RunSettings:
     threads: int = 0
     backend: str = "auto"
     pixels: int = field(default=0, compare=False)
+    steps: Tuple[Radiometry, ...] = ()
 
     def to_wire(self) -> Dict[str, Any]:
         """JSON-serialisable form."""
@@ -54,7 +57,8 @@ class RunSettings:
     @classmethod
     def from_wire(cls, values: Mapping[str, Any]) -> RunSettings:
         """Inverse of :meth:`to_wire`."""
-        return cls(**{**values, "radiometry": Radiometry.from_wire(values["radiometry"])})
+        steps = tuple(Radiometry.from_wire(step) for step in values.get("steps", ()))
+        return cls(**{**values, "radiometry": Radiometry.from_wire(values["radiometry"]), "steps": steps})
 
 
 @dataclass(frozen=True)
@@ -90,20 +94,24 @@ class TileTask:
     Attributes:
         pad: input pixels to add by reflection on the left, top, right, bottom.
         crop: the part of the padded tile to keep, in input pixels.
+        places: where the cells of the arrays behind the first one lie on it; empty where there is but one.
     """
 
     pad: Tuple[int, int, int, int]
     crop: Window
+    places: Tuple[CellPlace, ...] = ()
 
     def to_wire(self) -> Dict[str, Any]:
         """JSON-serialisable form."""
-        return {"pad": list(self.pad), "crop": [self.crop.col, self.crop.row, self.crop.width, self.crop.height]}
+        crop = [self.crop.col, self.crop.row, self.crop.width, self.crop.height]
+        return {"pad": list(self.pad), "crop": crop, "places": [list(astuple(place)) for place in self.places]}
 
     @classmethod
     def from_wire(cls, values: Mapping[str, Any]) -> TileTask:
         """Inverse of :meth:`to_wire`."""
         left, top, right, bottom = values["pad"]
-        return cls((left, top, right, bottom), Window(*values["crop"]))
+        places = tuple(CellPlace(*(float(v) for v in place)) for place in values.get("places", ()))
+        return cls((left, top, right, bottom), Window(*values["crop"]), places)
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,7 @@ class PreparedRun:
         estimate: what it will cost.
         source_cache: bytes of decoded blocks worth keeping while reading.
         source_files: local files that the source is made of.
+        coarser_typical: the same as ``typical`` for each further raster of a band fusion.
     """
 
     plan: JobPlan
@@ -66,6 +67,7 @@ class PreparedRun:
     estimate: Estimate
     source_cache: int = 0
     source_files: Tuple[str, ...] = ()
+    coarser_typical: Tuple[Tuple[float, ...], ...] = ()
 
 
 def _area(source: RasterSource, request: SuperResolveRequest) -> Window:
@@ -100,7 +102,22 @@ def _masked_area(area: Window, grid: Grid, mask: Sequence[bytes]) -> Window:
     return reached
 
 
-def _output_type(request: SuperResolveRequest, bands: Sequence[BandInfo]) -> str:
+def chosen_area(source: RasterSource, request: SuperResolveRequest) -> Window:
+    """Pixels of the input that are wanted.
+
+    Raises:
+        EmptyExtent: when there are none.
+    """
+    area = _area(source, request)
+    return area if request.mask is None else _masked_area(area, source.grid, request.mask)
+
+
+def chosen_type(request: SuperResolveRequest, bands: Sequence[BandInfo]) -> str:
+    """Pixel type of the result, by its numpy name.
+
+    Raises:
+        ParameterError: when the one asked for is none.
+    """
     if not request.output_type:
         return common_type([b.pixel_type for b in bands]).name
     if request.output_type not in PIXEL_TYPES:
@@ -114,13 +131,17 @@ def _default_nodata(pixel_type: str) -> float:
     return 0.0 if pixel_type.startswith("uint") else float(np.iinfo(pixel_type).min)
 
 
-def _mask_band(request: SuperResolveRequest, source: RasterSource, bands: Sequence[BandInfo], pixel_type: str) -> bool:
+def marks_gaps_by_mask(
+    request: SuperResolveRequest, source: RasterSource, bands: Sequence[BandInfo], pixel_type: str
+) -> bool:
     """True where the source marks gaps by a mask or alpha band and no value can be given up for nodata."""
     declared = request.nodata is not None or any(band.nodata is not None for band in bands)
     return source.masked and not declared and not pixel_type.startswith("float")
 
 
-def _nodata(request: SuperResolveRequest, bands: Sequence[BandInfo], pixel_type: str, gaps: bool) -> Optional[float]:
+def chosen_nodata(
+    request: SuperResolveRequest, bands: Sequence[BandInfo], pixel_type: str, gaps: bool
+) -> Optional[float]:
     """Nodata of the result: as asked, as in the source, or the type's usual one where there will be gaps."""
     if request.nodata is not None:
         if not fits_type(request.nodata, pixel_type):
@@ -191,8 +212,6 @@ def _fitting_margin(margin: int, card: ModelCard) -> int:
 
 
 def _tile(request: SuperResolveRequest, card: ModelCard, margin: int, bands: int) -> int:
-    if request.tile < 0:
-        raise ParameterError("The tile size cannot be negative.", "Use 0 to choose it by memory.")
     if card.reach is None:
         return min(_window(card))
     tile = request.tile or choose_tile(card, margin, bands)
@@ -231,6 +250,20 @@ def _provenance(request: SuperResolveRequest, card: ModelCard, scaling: ScalingC
     }
 
 
+def refuse_settings(request: SuperResolveRequest) -> None:
+    """Refuse what is no device, precision or tile size.
+
+    Raises:
+        ParameterError: naming it.
+    """
+    if request.precision not in PRECISIONS:
+        raise ParameterError(f"'{request.precision}' is no precision.", f"Use one of {', '.join(PRECISIONS)}.")
+    if not _DEVICE.fullmatch(request.device):
+        raise ParameterError(f"'{request.device}' is no device.", "Use auto, cpu, cuda, cuda:N, mps, xpu or dml.")
+    if request.tile < 0:
+        raise ParameterError("The tile size cannot be negative.", "Use 0 to choose it by memory.")
+
+
 def prepare_run(
     request: SuperResolveRequest, feedback: RunFeedback, open_session: Optional[SessionFactory] = None
 ) -> PreparedRun:
@@ -244,10 +277,7 @@ def prepare_run(
     Raises:
         SuperResolutionError: naming what is wrong with input, bands, model, extent, mask, parameters or output.
     """
-    if request.precision not in PRECISIONS:
-        raise ParameterError(f"'{request.precision}' is no precision.", f"Use one of {', '.join(PRECISIONS)}.")
-    if not _DEVICE.fullmatch(request.device):
-        raise ParameterError(f"'{request.device}' is no device.", "Use auto, cpu, cuda, cuda:N, mps, xpu or dml.")
+    refuse_settings(request)
     hdf5_reader.register()
     source = RasterSource(request.input)
     check_output_path(request.output, source.files)
@@ -268,9 +298,7 @@ def prepare_run(
         )
     for sentence in check_match(card, source.grid, infos[: len(fed)]):
         feedback.warning(sentence)
-    area = _area(source, request)
-    if request.mask is not None:
-        area = _masked_area(area, source.grid, request.mask)
+    area = chosen_area(source, request)
     return _plan(request, source, card, infos, len(fed), area, feedback)
 
 
@@ -289,9 +317,9 @@ def _plan(
             "Choose three bands, or leave luminance mode off.",
         )
     numbers = [info.number for info in infos]
-    pixel_type = _output_type(request, infos)
+    pixel_type = chosen_type(request, infos)
     marked_gaps = source.masked or any(i.pixel_type.startswith("float") for i in infos) or request.mask is not None
-    mask_band = _mask_band(request, source, infos, pixel_type)
+    mask_band = marks_gaps_by_mask(request, source, infos, pixel_type)
     margin = _margin(request, card, source.may_have_gaps(numbers), feedback)
     sample = source.read_sample(numbers)
     valid = sample.valid if sample.valid is not None else np.ones(sample.data.shape, bool)
@@ -312,14 +340,13 @@ def _plan(
         settings=_settings(request, card, scaling, pixel_type, fed, len(infos)),
         tile=_tile(request, card, margin, len(infos)),
         margin=margin,
-        nodata=None if mask_band else _nodata(request, infos, pixel_type, marked_gaps),
+        nodata=None if mask_band else chosen_nodata(request, infos, pixel_type, marked_gaps),
         mask=mask_digest(request.mask) if request.mask is not None else "",
         storage=tuple(request.create_options),
         mask_band=mask_band,
     )
-    output = _output(request, source, plan, _output_bands(card, infos, fed), scaling)
-    estimate = estimate_run(plan, output)
-    check_disk(estimate, output.path, partial_files(output.path, plan.digest).raster)
+    output = output_of(request, source, plan, _output_bands(card, infos, fed), scaling)
+    estimate = estimated(plan, output)
     typical = typical_values(sample.data, valid)
     cache = source.row_bytes(numbers, plan.tile, plan.tile + 2 * plan.margin)
     return PreparedRun(plan, output, typical, request.mask, scaling.description, estimate, cache, source.files)
@@ -339,13 +366,29 @@ def _settings(
     )
 
 
-def _output(
+def estimated(plan: JobPlan, output: OutputSpec) -> Estimate:
+    """What a run will cost.
+
+    Raises:
+        DiskFull: when there is no room for it.
+    """
+    estimate = estimate_run(plan, output)
+    check_disk(estimate, output.path, partial_files(output.path, plan.digest).raster)
+    return estimate
+
+
+def output_of(
     request: SuperResolveRequest,
     source: RasterSource,
     plan: JobPlan,
     bands: Sequence[OutputBand],
     scaling: ScalingChoice,
 ) -> OutputSpec:
+    """What will be written.
+
+    Raises:
+        ParameterError: when no GeoTIFF can hold it.
+    """
     grid, scale = plan.output_grid, plan.card.scale
     if max(grid.width, grid.height) > _LARGEST_SIDE:
         raise ParameterError("The result would have more pixels along one side than a GeoTIFF can hold.")

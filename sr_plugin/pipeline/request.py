@@ -9,6 +9,24 @@ from sr_plugin.core.grid import Extent
 
 
 @dataclass(frozen=True)
+class FusionRequest:
+    """Bands of several resolutions that are to become equally fine.
+
+    Attributes:
+        coarser: GDAL dataset names of rasters with larger pixels than the input's, the finer ones first.
+        models: band-fusion models, one for each set of coarse bands; together they decide which bands the result has.
+        factor: how many times as fine as the input the result is along one axis; above 1, the request's ``model``
+            follows where it is of this factor, and ``band_model`` for the bands that it does not take.
+        band_model: model for any single band; empty for ``any-xK``.
+    """
+
+    coarser: Tuple[str, ...]
+    models: Tuple[str, ...]
+    factor: int = 1
+    band_model: str = ""
+
+
+@dataclass(frozen=True)
 class SuperResolveRequest:
     """One super-resolution run.
 
@@ -37,6 +55,8 @@ class SuperResolveRequest:
         create_options: GDAL creation options (``KEY=VALUE``) that replace the defaults of the same key.
         worker_python: Python for the worker, empty to find one.
         listed: whether the run is found among the interrupted ones when it does not come to its end.
+        fusion: makes coarser bands as fine as those of the input first; ``bands``, ``luminance`` and ``other_bands``
+            are then not used.
     """
 
     input: str
@@ -61,6 +81,7 @@ class SuperResolveRequest:
     create_options: Tuple[str, ...] = ()
     worker_python: str = ""
     listed: bool = True
+    fusion: Optional[FusionRequest] = None
 
 
 class RunFeedback(Protocol):

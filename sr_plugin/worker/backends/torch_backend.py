@@ -94,13 +94,13 @@ class TorchBackend(Backend):
         version = f"torch {self._torch.__version__}"
         return LoadedModel(version, str(self._device), _device_name(self._device), precision, notes)
 
-    def forward(self, batch: np.ndarray) -> np.ndarray:
+    def forward(self, *inputs: np.ndarray) -> np.ndarray:
         """See :class:`Backend`."""
         torch = self._torch
         try:
             with torch.inference_mode(), self._autocast():
-                tensor = torch.from_numpy(batch).to(self._device).contiguous(memory_format=torch.channels_last)
-                output = self._network(tensor)
+                tensors = [torch.from_numpy(batch).to(self._device) for batch in inputs]
+                output = self._network(*(t.contiguous(memory_format=torch.channels_last) for t in tensors))
             return np.ascontiguousarray(output.float().cpu().numpy())
         except (RuntimeError, MemoryError) as error:
             if is_out_of_memory(error):
