@@ -5,6 +5,7 @@ A chain is wrapped into a card, so that plan, journal, tiles and the wire to the
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
@@ -166,7 +167,9 @@ def _to_wire(chain: FusionChain) -> Dict[str, Any]:
         for s in chain.fusions
     ]
     sharpening = [{"card": card_to_wire(s.card), "bands": list(s.bands)} for s in chain.sharpening]
-    return {"fine": chain.fine, "fusions": fusions, "result": list(chain.result), "sharpening": sharpening}
+    values = {"fine": chain.fine, "fusions": fusions, "result": list(chain.result), "sharpening": sharpening}
+    # In the form in which they come back from a journal or another process, so that equal chains are equal.
+    return json.loads(json.dumps(values))
 
 
 def chain_of(card: ModelCard) -> FusionChain:

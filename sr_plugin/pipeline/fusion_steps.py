@@ -18,7 +18,6 @@ from sr_plugin.pipeline.request import FusionRequest, RunFeedback, SuperResolveR
 _SIZE_TOLERANCE = 0.25
 
 
-
 def fusion_models(
     fusion: FusionRequest, open_session: SessionFactory, message: Callable[[str], None]
 ) -> Tuple[ModelCard, ...]:
@@ -42,7 +41,7 @@ def _matched(card: ModelCard, wanted: str, layer: Sequence[LayerBand]) -> Tuple[
     found = match_bands(bands, layer)
     if found is None:
         names = [band.description for band in layer]
-        lacking = [b.name for b in bands if match_bands((b,), layer) is None]
+        lacking = [b.name for b in bands if b.name not in names]
         raise BandError(
             f"The model '{card.name}' needs {', '.join(b.name for b in bands)}, but the input lacks "
             f"{', '.join(lacking) or 'some of them'} among {', '.join(names)}.",

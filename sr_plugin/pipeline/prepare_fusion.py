@@ -52,6 +52,7 @@ FACTORS = (1, 2, 4)
 #: Fine pixels that two grids may be apart over a whole raster and still count as nested.
 _DRIFT = 0.01
 
+
 @dataclass(frozen=True)
 class _Read:
     """All bands that a chain reads.
@@ -141,9 +142,7 @@ def _used(chain_steps: Sequence[FusionStep], layer: Sequence[LayerBand], fine: i
     return [number for number in range(len(layer)) if number < fine or number in taken]
 
 
-def prepare_fusion(
-    request: SuperResolveRequest, feedback: RunFeedback, open_session: SessionFactory
-) -> PreparedRun:
+def prepare_fusion(request: SuperResolveRequest, feedback: RunFeedback, open_session: SessionFactory) -> PreparedRun:
     """Check a request that has a :attr:`SuperResolveRequest.fusion` and plan it.
 
     Args:
@@ -160,11 +159,11 @@ def prepare_fusion(
     refuse_settings(request)
     hdf5_reader.register()
     sources = _opened(fusion, request)
+    places = [place_of(source.grid, sources[0].grid) for source in sources[1:]]
     cards = fusion_models(fusion, open_session, feedback.message)
     layer = _all_bands(sources)
     counts = [len(source.layer_bands()) for source in sources]
     steps = fusion_steps(cards, layer, counts[0])
-    places = [place_of(source.grid, sources[0].grid) for source in sources[1:]]
     check_sizes(steps, counts, places)
     read, steps, layer = _read(sources, counts, steps, layer)
     fine = len(read.numbers[0])

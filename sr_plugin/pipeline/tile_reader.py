@@ -118,9 +118,7 @@ class TileReader:
             text = f"Reading the input failed ({type(error).__name__}: {error})."
             put_patiently(self._queue, SourceUnreadable(text), self._stopping)
 
-    def _read(
-        self, source: RasterSource, coarser: CoarserReader, mask: Optional[PolygonMask], tile: Tile
-    ) -> ReadTile:
+    def _read(self, source: RasterSource, coarser: CoarserReader, mask: Optional[PolygonMask], tile: Tile) -> ReadTile:
         plan = self._run.plan
         inside = None
         if mask is not None:

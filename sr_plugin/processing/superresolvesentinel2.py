@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Tuple
 from qgis.core import QgsCoordinateReferenceSystem, QgsProcessingContext, QgsProcessingFeedback
 
 from sr_plugin.core.errors import SuperResolutionError
+from sr_plugin.pipeline.request import FusionRequest, SuperResolveRequest
 from sr_plugin.processing import superresolve_parameters as shared
 from sr_plugin.processing import superresolvesentinel2_parameters as definitions
 from sr_plugin.processing.feedback import ProcessingFeedback
@@ -28,6 +29,7 @@ class SuperResolveSentinel2Algorithm(SuperResolveAlgorithm):
         super().__init__()
         self._product: Optional[Product] = None
         self._fed: Tuple[int, ...] = ()
+        self._fusion: Optional[FusionRequest] = None
         self._files: Tuple[str, ...] = ()
 
     def name(self) -> str:
@@ -56,8 +58,13 @@ class SuperResolveSentinel2Algorithm(SuperResolveAlgorithm):
                 "wavelengths are in the metadata of the bands."
             ),
             tr(
-                "The bands that go into the model have one resolution. Bands of other resolutions are aligned by their "
-                "position and can be carried along by interpolation; that adds no detail to them."
+                "The chosen bands have one resolution. Bands of other resolutions are aligned by their position and "
+                "can be carried along by interpolation; that adds no detail to them."
+            ),
+            tr(
+                "All bands at 10 m: models that fuse bands (DSen2) give the 20 m and 60 m bands the detail of the "
+                "10 m bands. Averaged back, they are what was measured. All bands at 5 m or 2.5 m: a model for single "
+                "images follows, tile by tile, without a copy in between."
             ),
             tr(
                 "<b>A model estimates detail; it does not measure it.</b> Do not read from the result what the sensor "
@@ -114,6 +121,7 @@ class SuperResolveSentinel2Algorithm(SuperResolveAlgorithm):
     ) -> Iterator[None]:
         """While it lasts, GDAL can open the chosen bands as one raster."""
         from sr_plugin.pipeline.band_files import check_band_files
+        from sr_plugin.pipeline.fusion_input import product_to_fuse
         from sr_plugin.pipeline.product_input import BandSelection, product_as_input
         from sr_plugin.pipeline.superresolve import worker_factory
 
@@ -121,22 +129,42 @@ class SuperResolveSentinel2Algorithm(SuperResolveAlgorithm):
         plain = {**parameters, "EXTENT": None, "MASK": None}
         self._dataset = self.parameterAsString(parameters, "INPUT", context)
         self._fed = ()
+        self._fusion = self._wanted_fusion(parameters, context)
         request = self.request(plain, context)
-        selection = BandSelection(
-            self._words(parameters, "BANDS", context), self._words(parameters, "MASK_CLOUDS", context)
-        )
+        classes = self._words(parameters, "MASK_CLOUDS", context)
         product = self._product or self._open(parameters, context)
         if self.parameterAsBoolean(parameters, "ONE_FILE_PER_BAND", context):
             local = [band.path for band in product.bands if os.path.isfile(band.path)]
             check_band_files(request.output, product.names, local)
         factory = worker_factory(request.worker_python)
         told = ProcessingFeedback(feedback)
+        if self._fusion is not None:
+            opened = product_to_fuse(request, classes, told, factory, product)
+        else:
+            selection = BandSelection(self._words(parameters, "BANDS", context), classes)
+            opened = product_as_input(request, selection, told, factory, product)
         try:
-            with product_as_input(request, selection, told, factory, product) as readable:
-                self._dataset, self._fed = readable.input, readable.bands
+            with opened as readable:
+                self._dataset, self._fed, self._fusion = readable.input, readable.bands, readable.fusion
                 yield
         finally:
             self._dataset = ""
+
+    def _wanted_fusion(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> Optional[FusionRequest]:
+        """How all bands are to become equally fine; None where only chosen bands are wanted."""
+        factor = definitions.ALL_BANDS.get(self.parameterAsEnumString(parameters, "TARGET", context))
+        if factor is None:
+            return None
+        named = self.parameterAsString(parameters, "FUSION_MODELS", context).split(";")
+        models = tuple(name.strip() for name in named if name.strip())
+        return FusionRequest((), models, factor, self.parameterAsString(parameters, "BAND_MODEL", context).strip())
+
+    def request(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> SuperResolveRequest:
+        """What the parameters ask for; see :meth:`SuperResolveAlgorithm.request`."""
+        request = super().request(parameters, context)
+        if self._fusion is None:
+            return request
+        return dataclasses.replace(request, bands=(), fusion=self._fusion, listed=False)
 
     def band_numbers(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> Tuple[int, ...]:
         """Bands of the stack that go into the model."""

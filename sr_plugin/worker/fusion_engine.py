@@ -119,9 +119,7 @@ class FusionEngine:
             band -= data.shape[0]
         raise ProtocolError("A chain names a band that was not sent.")
 
-    def _fuse(
-        self, step: FusionStep, backend: Backend | None, radiometry: Radiometry, bands: np.ndarray
-    ) -> np.ndarray:
+    def _fuse(self, step: FusionStep, backend: Backend | None, radiometry: Radiometry, bands: np.ndarray) -> np.ndarray:
         """The coarse bands that a model makes fine, in data units."""
         if backend is None:
             raise ProtocolError("Interpolation cannot fuse bands.")
@@ -165,9 +163,7 @@ class FusionEngine:
         result = from_model(output, radiometry, data.dtype)
         return result if remainder is None else result + enlarge_cubic(remainder, card.scale)
 
-    def _compared(
-        self, whole: np.ndarray, fine: np.ndarray, cells: _Cells, crop: Window
-    ) -> tuple[float, float]:
+    def _compared(self, whole: np.ndarray, fine: np.ndarray, cells: _Cells, crop: Window) -> tuple[float, float]:
         """Summed squared difference between the result brought back to its inputs' grids and them, and its terms.
 
         Every cell counts for the tile in which its first pixel lies.

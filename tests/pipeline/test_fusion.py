@@ -42,8 +42,8 @@ def models(tmp_path_factory):
 def fuse(tmp_path, models):
     """Fuse the rasters of a scene; gives the result."""
 
-    def go(paths, name="out.tif", feedback=None, open_session=local, factor=1, band_model="", model="bicubic:2", **more):
-        chosen = more.pop("models", models)
+    def go(paths, name="out.tif", feedback=None, open_session=local, factor=1, band_model="", **more):
+        chosen, model = more.pop("models", models), more.pop("model", "bicubic:2")
         fusion = FusionRequest(tuple(paths[1:]), tuple(chosen), factor, band_model)
         request = SuperResolveRequest(paths[0], str(tmp_path / name), model, fusion=fusion, listed=False, **more)
         return superresolve(request, feedback, open_session)
