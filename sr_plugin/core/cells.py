@@ -21,6 +21,10 @@ _NEGLIGIBLE = 1e-6
 #: Cells that are no whole pixels share some, so a cell's correction leads to one of its neighbours', ever weaker by a
 #: factor of 6 or more. After so many cells it is below a thousandth of a DN.
 _SHARING_REACH = 8
+#: How often what lies beyond the ends is shared out among the pixels that are still between them.
+_SHARES = 12
+#: Cells with fewer pixels between the ends, as a share, are left as they are.
+_LEAST_SHARE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -149,7 +153,9 @@ def differences(image: np.ndarray, cells: np.ndarray, place: CellPlace) -> Tuple
     return whole - apply_both(rows.mean, columns.mean, image), (rows.cells.start, columns.cells.start)
 
 
-def make_means_agree(image: np.ndarray, cells: np.ndarray, place: CellPlace) -> np.ndarray:
+def make_means_agree(
+    image: np.ndarray, cells: np.ndarray, place: CellPlace, ends: Optional[Tuple[float, float]] = None
+) -> np.ndarray:
     """The image nearest to the given one whose mean over every cell is that cell's value.
 
     Cells that the image holds in part only are left alone. The correction of least norm is that of
@@ -159,9 +165,23 @@ def make_means_agree(image: np.ndarray, cells: np.ndarray, place: CellPlace) -> 
         image: ``(..., h, w)`` float32 or float64.
         cells: ``(..., rows, columns)``, same units.
         place: where the cells lie on the image.
+        ends: lowest and highest value that a pixel may have, if there are any; what would lie beyond is taken from the
+            other pixels of its cell.
     """
     means = _both_means(image, cells.shape, place)
     if means is None:
         return image
+    rows, columns = means
     residual, _ = differences(image, cells, place)
-    return image + apply_both(means[0].restoration, means[1].restoration, residual)
+    image = image + apply_both(rows.restoration, columns.restoration, residual)
+    for _ in range(_SHARES if ends else 0):
+        low, high = ends  # type: ignore[misc]
+        if image.min() >= low and image.max() <= high:
+            break
+        image = np.clip(image, low, high)
+        residual, _ = differences(image, cells, place)
+        change = apply_both(rows.restoration, columns.restoration, residual)
+        free = np.where(change < 0, image > low, image < high).astype(image.dtype)
+        share = apply_both(rows.mean, columns.mean, free)
+        image += free * apply_both(rows.restoration, columns.restoration, residual / np.maximum(share, _LEAST_SHARE))
+    return image

@@ -107,8 +107,15 @@ class FusionEngine:
             result = self._fuse(step, self._backends[number], self._settings.steps[number], bands)
             for position, band in enumerate(step.outputs):
                 data, place = self._cells_of(band, cells)
-                planes[band] = make_means_agree(result[position], data, place)
+                planes[band] = self._agreeing(result[position], data, place)
         return np.stack([planes[number] for number in self._chain.result])
+
+    def _agreeing(self, image: np.ndarray, data: np.ndarray, place: CellPlace) -> np.ndarray:
+        """A fused band whose means are the cells', and whose values the type of the result can hold."""
+        if self._settings.output_type.startswith("float"):
+            return make_means_agree(image, data, place)
+        ends = np.iinfo(self._settings.output_type)
+        return make_means_agree(image, data, place, (ends.min, ends.max))
 
     def _cells_of(self, band: int, cells: _Cells) -> tuple[np.ndarray, CellPlace]:
         """The cells of a coarse band, ``(h, w)``, and where they lie."""

@@ -101,3 +101,16 @@ def test_without_a_whole_cell_nothing_is_changed():
     place = CellPlace(-1.0, -1.0, 6.0, 6.0)
     np.testing.assert_array_equal(make_means_agree(image, np.ones((1, 1)), place), image)
     assert differences(image, np.ones((1, 1)), place)[0].size == 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 999), ratio=st.sampled_from([2, 6]), phase=st.integers(0, 5))
+def test_means_agree_between_the_ends(seed, ratio, phase):
+    """Cells within reach of the ends get their means although many pixels lie at an end."""
+    rng = np.random.default_rng(seed)
+    place = CellPlace(-float(phase % ratio), -float(phase % ratio), float(ratio), float(ratio))
+    image = rng.normal(10, 60, (25, 30))
+    cells = rng.uniform(1, 99, (16, 16))
+    agreed = make_means_agree(image, cells, place, (0, 100))
+    assert np.abs(differences(agreed, cells, place)[0]).max() < 1e-6
+    assert agreed.min() > -1e-6 and agreed.max() < 100 + 1e-6

@@ -322,3 +322,21 @@ def test_an_error_of_half_a_grid_would_show(fuse, tmp_path):
             for shift in itertools.product((-1, 0, 1), repeat=2)
         }
         assert max(scores, key=scores.get) == (0, 0)
+
+
+def test_dark_places_keep_their_means(fuse, tmp_path):
+    """What falls below zero beside bright places is taken from the other pixels of its cell."""
+
+    def darken(name, pixels):
+        middle = pixels.shape[2] // 2
+        pixels[:, :, middle:] = 12
+        return pixels
+
+    phases = ((0, 0), (0, 0))
+    paths = write_scene(tmp_path, phases=phases, change=darken)
+    pixels = read_raster(fuse(paths).output).astype(float)
+    assert pixels.min() == 0
+    for names, path, ratio in ((MIDDLE, paths[1], 2), (COARSE, paths[2], 6)):
+        means, _ = means_of(pixels[[ORDER.index(name) for name in names]], ratio, (0, 0))
+        cells = read_raster(path)[:, : means.shape[1], : means.shape[2]]
+        assert np.abs(means - cells).max() <= 1
