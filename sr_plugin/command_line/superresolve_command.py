@@ -17,10 +17,14 @@ from sr_plugin.core.sensors import SENTINEL2
 from sr_plugin.core.session import PRECISIONS, ModelSession
 from sr_plugin.pipeline.band_choice import OTHER_BANDS
 from sr_plugin.pipeline.describe import SessionFactory
+from sr_plugin.pipeline.fusion_input import product_to_fuse
 from sr_plugin.pipeline.product_input import BandSelection, product_as_input
-from sr_plugin.pipeline.request import RunFeedback, SuperResolveRequest
+from sr_plugin.pipeline.request import DEFAULT_FUSION, FusionRequest, RunFeedback, SuperResolveRequest, named_models
 from sr_plugin.pipeline.superresolve import superresolve, worker_factory
 from sr_plugin.raster.sentinel2_product import is_sentinel2_product
+
+#: Pixel size of all bands in metres -> how many times as fine as 10 m.
+_METRES = {"10": 1, "5": 2, "2.5": 4}
 
 
 def _names(text: str) -> Tuple[str, ...]:
@@ -58,6 +62,21 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--model", default="s2-rgbn-x2", metavar="NAME|FILE", help="default: %(default)s")
     parser.add_argument(
         "--bands", type=_bands, default=(), metavar="1,2,3|B04,B03", help="default: by name, else the first ones"
+    )
+    parser.add_argument(
+        "--all-bands",
+        choices=sorted(_METRES, key=float),
+        metavar="10|5|2.5",
+        help="products only: all bands, in metres",
+    )
+    parser.add_argument(
+        "--fusion-models", default=DEFAULT_FUSION, metavar="NAMES", help="of --all-bands; default: %(default)s"
+    )
+    parser.add_argument(
+        "--band-model",
+        default="",
+        metavar="NAME|FILE",
+        help="of --all-bands, for what --model does not take: any-x2 ...",
     )
     parser.add_argument("--mask-classes", type=_names, default=(), metavar="cloud_high,...", help="products only")
     parser.add_argument("--extent", type=_extent, metavar="XMIN,YMIN,XMAX,YMAX", help="in the raster's CRS")
@@ -148,6 +167,8 @@ def _readable(
 ) -> ContextManager[SuperResolveRequest]:
     if not is_product:
         return nullcontext(request)
+    if request.fusion is not None:
+        return product_to_fuse(request, args.mask_classes, feedback, factory)
     return product_as_input(request, BandSelection(args.bands, args.mask_classes), feedback, factory)
 
 
@@ -160,6 +181,8 @@ def run(args: argparse.Namespace) -> int:
     is_product = is_sentinel2_product(args.input)
     if args.mask_classes and not is_product:
         raise ParameterError("Only Sentinel-2 products have classes that can be masked.")
+    if args.all_bands and not is_product:
+        raise ParameterError("Only the bands of a Sentinel-2 product can all become equally fine.")
     request = SuperResolveRequest(
         input=args.input,
         output=args.output,
@@ -180,6 +203,9 @@ def run(args: argparse.Namespace) -> int:
         cog=args.cog,
         keep_partial=args.keep_partial,
         create_options=tuple(args.create_option),
+        fusion=FusionRequest((), named_models(args.fusion_models), _METRES[args.all_bands], args.band_model)
+        if args.all_bands
+        else None,
     )
     factory = _in_process if args.in_process else worker_factory(args.worker)
     feedback = TerminalFeedback(args.quiet)

@@ -287,7 +287,7 @@ def prepare_run(
     if card.kind not in (SINGLE_IMAGE, TRANSLATION):
         raise ParameterError(
             f"The model '{card.name}' is of the kind {card.kind} and takes more than one raster.",
-            "Choose a single-image model.",
+            "Choose a single-image model; models that fuse bands work in 'Super-resolve Sentinel-2 product'.",
         )
     fed = choose_bands(source, card, request.bands, feedback)
     infos = source.bands(fed + carried_bands(source, fed, request.other_bands))

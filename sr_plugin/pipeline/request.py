@@ -7,6 +7,14 @@ from typing import Any, Dict, Optional, Protocol, Tuple
 
 from sr_plugin.core.grid import Extent
 
+#: The shipped models that make the 20 m and the 60 m bands of Sentinel-2 as fine as those of 10 m.
+DEFAULT_FUSION = "s2-fuse-20m; s2-fuse-60m"
+
+
+def named_models(text: str) -> Tuple[str, ...]:
+    """Names or files of models with semicolons between them."""
+    return tuple(name.strip() for name in text.split(";") if name.strip())
+
 
 @dataclass(frozen=True)
 class FusionRequest:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Tuple
 from qgis.core import QgsCoordinateReferenceSystem, QgsProcessingContext, QgsProcessingFeedback
 
 from sr_plugin.core.errors import SuperResolutionError
-from sr_plugin.pipeline.request import FusionRequest, SuperResolveRequest
+from sr_plugin.pipeline.request import FusionRequest, SuperResolveRequest, named_models
 from sr_plugin.processing import superresolve_parameters as shared
 from sr_plugin.processing import superresolvesentinel2_parameters as definitions
 from sr_plugin.processing.feedback import ProcessingFeedback
@@ -155,8 +155,7 @@ class SuperResolveSentinel2Algorithm(SuperResolveAlgorithm):
         factor = definitions.ALL_BANDS.get(self.parameterAsEnumString(parameters, "TARGET", context))
         if factor is None:
             return None
-        named = self.parameterAsString(parameters, "FUSION_MODELS", context).split(";")
-        models = tuple(name.strip() for name in named if name.strip())
+        models = named_models(self.parameterAsString(parameters, "FUSION_MODELS", context))
         return FusionRequest((), models, factor, self.parameterAsString(parameters, "BAND_MODEL", context).strip())
 
     def request(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> SuperResolveRequest:

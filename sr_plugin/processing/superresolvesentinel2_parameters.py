@@ -15,6 +15,7 @@ from qgis.core import (
 )
 
 from sr_plugin.core.sensors import SENTINEL2
+from sr_plugin.pipeline.request import DEFAULT_FUSION
 from sr_plugin.processing import superresolve_parameters as shared
 from sr_plugin.processing.qgis_enums import ADVANCED, ONE_FILE
 from sr_plugin.processing.translation import tr
@@ -25,7 +26,6 @@ DEFAULT_BANDS = ("B04", "B03", "B02", "B08")
 CHOSEN = "chosen bands"
 #: Choice of target -> how many times as fine as 10 m the result is.
 ALL_BANDS = {"all bands at 10 m": 1, "all bands at 5 m": 2, "all bands at 2.5 m": 4}
-DEFAULT_FUSION = "s2-fuse-20m; s2-fuse-60m"
 #: Only layers that are no files need it.
 _NOT_HERE = ("RESOLUTION", "LUMINANCE")
 
