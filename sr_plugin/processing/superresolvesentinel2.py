@@ -188,6 +188,12 @@ class SuperResolveSentinel2Algorithm(SuperResolveAlgorithm):
         _load_instead(context, result.output, virtual)
         return dataclasses.replace(result, output=virtual)
 
+    def result_name(self, result: SuperResolveResult) -> str:
+        """The product, and the factor or the pixel size that all bands have now."""
+        if self._fusion is None:
+            return super().result_name(result)
+        return f"{self._layer_name} {10 / result.scale:g} m"
+
     def run_algorithm(
         self, parameters: Dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> Dict[str, Any]:
