@@ -154,7 +154,11 @@ def differences(image: np.ndarray, cells: np.ndarray, place: CellPlace) -> Tuple
 
 
 def make_means_agree(
-    image: np.ndarray, cells: np.ndarray, place: CellPlace, ends: Optional[Tuple[float, float]] = None
+    image: np.ndarray,
+    cells: np.ndarray,
+    place: CellPlace,
+    ends: Optional[Tuple[float, float]] = None,
+    allowed: Optional[np.ndarray] = None,
 ) -> np.ndarray:
     """The image nearest to the given one whose mean over every cell is that cell's value.
 
@@ -167,21 +171,31 @@ def make_means_agree(
         place: where the cells lie on the image.
         ends: lowest and highest value that a pixel may have, if there are any; what would lie beyond is taken from the
             other pixels of its cell.
+        allowed: ``(..., rows, columns)``, by how much each mean may differ; only what goes beyond is corrected.
     """
     means = _both_means(image, cells.shape, place)
     if means is None:
         return image
     rows, columns = means
-    residual, _ = differences(image, cells, place)
-    image = image + apply_both(rows.restoration, columns.restoration, residual)
+
+    def restored(residual: np.ndarray) -> np.ndarray:
+        return apply_both(rows.restoration, columns.restoration, residual)
+
+    def residual_of(image: np.ndarray) -> np.ndarray:
+        residual, _ = differences(image, cells, place)
+        if allowed is None:
+            return residual
+        slack = allowed[..., rows.cells, columns.cells].astype(image.dtype)
+        return residual - np.clip(residual, -slack, slack)
+
+    image = image + restored(residual_of(image))
     for _ in range(_SHARES if ends else 0):
         low, high = ends  # type: ignore[misc]
         if image.min() >= low and image.max() <= high:
             break
         image = np.clip(image, low, high)
-        residual, _ = differences(image, cells, place)
-        change = apply_both(rows.restoration, columns.restoration, residual)
-        free = np.where(change < 0, image > low, image < high).astype(image.dtype)
+        residual = residual_of(image)
+        free = np.where(restored(residual) < 0, image > low, image < high).astype(image.dtype)
         share = apply_both(rows.mean, columns.mean, free)
-        image += free * apply_both(rows.restoration, columns.restoration, residual / np.maximum(share, _LEAST_SHARE))
+        image += free * restored(residual / np.maximum(share, _LEAST_SHARE))
     return image

@@ -23,6 +23,8 @@ from sr_plugin.worker.backends.base import Backend
 from sr_plugin.worker.backends.choose import open_backend
 from sr_plugin.worker.padding import pad_by_reflection
 
+#: Share of a cell's value by which the mean over it may differ, and what rounding may add.
+_ALLOWED, _ROUNDING = 0.005, 0.5
 _BOX = PointSpread("box")
 #: Arrays of cells and where they lie on the fine grid.
 _Cells = Sequence[tuple[np.ndarray, CellPlace]]
@@ -107,15 +109,30 @@ class FusionEngine:
             result = self._fuse(step, self._backends[number], self._settings.steps[number], bands)
             for position, band in enumerate(step.outputs):
                 data, place = self._cells_of(band, cells)
-                planes[band] = self._agreeing(result[position], data, place)
+                zero = self._settings.steps[number].out_offset[position]
+                planes[band] = self._agreeing(result[position], data, place, zero)
         return np.stack([planes[number] for number in self._chain.result])
 
-    def _agreeing(self, image: np.ndarray, data: np.ndarray, place: CellPlace) -> np.ndarray:
-        """A fused band whose means are the cells', and whose values the type of the result can hold."""
-        if self._settings.output_type.startswith("float"):
-            return make_means_agree(image, data, place)
+    def _agreeing(self, image: np.ndarray, data: np.ndarray, place: CellPlace, zero: float) -> np.ndarray:
+        """A fused band whose means are the cells', and whose values the type of the result can hold.
+
+        Without the consistency step they may differ by half a percent, the rounding to integers included: a sensor sees
+        a little more than the area of a cell, and a network knows that better than a plain mean.
+
+        Args:
+            image: the band, ``(h, w)``.
+            data: its cells.
+            place: where they lie on it.
+            zero: the number that stands for no reflectance.
+        """
+        whole = not self._settings.output_type.startswith("float")
+        allowed = None
+        if not self._settings.consistency:
+            allowed = np.maximum(_ALLOWED * np.abs(data - zero) - (_ROUNDING if whole else 0), 0)
+        if not whole:
+            return make_means_agree(image, data, place, None, allowed)
         ends = np.iinfo(self._settings.output_type)
-        return make_means_agree(image, data, place, (ends.min, ends.max))
+        return make_means_agree(image, data, place, (ends.min, ends.max), allowed)
 
     def _cells_of(self, band: int, cells: _Cells) -> tuple[np.ndarray, CellPlace]:
         """The cells of a coarse band, ``(h, w)``, and where they lie."""

@@ -114,3 +114,15 @@ def test_means_agree_between_the_ends(seed, ratio, phase):
     agreed = make_means_agree(image, cells, place, (0, 100))
     assert np.abs(differences(agreed, cells, place)[0]).max() < 1e-6
     assert agreed.min() > -1e-6 and agreed.max() < 100 + 1e-6
+
+
+def test_means_may_differ_by_what_is_allowed():
+    rng = np.random.default_rng(4)
+    place = CellPlace(-1.0, 0.0, 2.0, 2.0)
+    image, cells = rng.uniform(0, 100, (20, 24)), rng.uniform(0, 100, (10, 13))
+    allowed = np.full(cells.shape, 5.0)
+    before, (row, column) = differences(image, cells, place)
+    agreed = make_means_agree(image, cells, place, None, allowed)
+    after, _ = differences(agreed, cells, place)
+    np.testing.assert_allclose(after, np.clip(before, -5, 5), atol=1e-9)
+    assert (row, column) == (0, 1) and (np.abs(before) < 5).any()

@@ -72,7 +72,7 @@ def test_twelve_bands_at_10_m(run, read_pixels, tmp_path, feedback):
         assert part.shape == (ratio, ratio) and part.min() > 0
         assert part.mean() == pytest.approx(pixels[name][row, column], rel=0.005)
     assert any("B10 sees clouds" in text for text in feedback.infos)
-    assert outputs["CONSISTENCY_RMSE"] < 5
+    assert outputs["CONSISTENCY_RMSE"] < 15
 
 
 def test_all_bands_at_5_m_in_files_of_their_own(run, read_pixels, tmp_path):
