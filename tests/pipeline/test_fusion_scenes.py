@@ -15,8 +15,14 @@ torch = pytest.importorskip("torch")
 
 from osgeo import gdal  # noqa: E402
 
+from sr_plugin.core.catalogue import shipped_models  # noqa: E402
 from sr_plugin.pipeline.fusion_input import product_to_fuse  # noqa: E402
-from sr_plugin.pipeline.request import FusionRequest, SuperResolveRequest  # noqa: E402
+from sr_plugin.pipeline.request import (  # noqa: E402
+    DEFAULT_FUSION,
+    FusionRequest,
+    SuperResolveRequest,
+    named_models,
+)
 from sr_plugin.pipeline.superresolve import superresolve  # noqa: E402
 from tests.conftest import read_raster  # noqa: E402
 from tests.fusion_scenes import write_fusion_model, write_scene  # noqa: E402
@@ -35,12 +41,17 @@ def shift_against(fine, band):
 
 
 @pytest.mark.slow
-def test_fused_bands_lie_on_the_finest_ones(shared_dir, tmp_path):
+@pytest.mark.parametrize("which", ["interpolation", "shipped"])
+def test_fused_bands_lie_on_the_finest_ones(shared_dir, tmp_path, which):
     """The grid of 20 m begins one pixel left of that of 10 m, that of 60 m one left and two above."""
     scene = shared_dir / "data" / "s2-l1c-18SVG-20160112"
     if not scene.is_dir():
         pytest.skip("the scene is not at hand")
-    models = [write_fusion_model(tmp_path / f"{g}.pth", g, strength=0.0) for g in ("20m", "60m")]
+    models = list(named_models(DEFAULT_FUSION))
+    if which == "interpolation":
+        models = [write_fusion_model(tmp_path / f"{g}.pth", g, strength=0.0) for g in ("20m", "60m")]
+    elif not set(models) <= {card.name for card in shipped_models()}:
+        pytest.skip("the fusion models are not shipped")
     corner = (435730 + 3000, 4179460 - 12000)
     request = SuperResolveRequest(
         str(scene),
