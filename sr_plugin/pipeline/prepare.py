@@ -18,7 +18,6 @@ from sr_plugin.core.errors import EmptyExtent, ParameterError, UnsupportedRaster
 from sr_plugin.core.grid import Grid, Window
 from sr_plugin.core.job import JobPlan
 from sr_plugin.core.locations import plugin_version
-from sr_plugin.core.pixel_type import PIXEL_TYPES, common_type, fits_type
 from sr_plugin.core.point_spread import consistency_reach
 from sr_plugin.core.radiometry import compose
 from sr_plugin.core.session import PRECISIONS, RunSettings
@@ -27,6 +26,7 @@ from sr_plugin.pipeline.describe import SessionFactory, find_whole_model
 from sr_plugin.pipeline.estimate import Estimate, check_disk, estimate_run
 from sr_plugin.pipeline.match_check import check_match
 from sr_plugin.pipeline.memory import choose_tile
+from sr_plugin.pipeline.output_values import chosen_nodata, chosen_type, marks_gaps_by_mask
 from sr_plugin.pipeline.partial_files import partial_files
 from sr_plugin.pipeline.request import RunFeedback, SuperResolveRequest
 from sr_plugin.pipeline.scaling import ScalingChoice, choose_scaling
@@ -110,52 +110,6 @@ def chosen_area(source: RasterSource, request: SuperResolveRequest) -> Window:
     """
     area = _area(source, request)
     return area if request.mask is None else _masked_area(area, source.grid, request.mask)
-
-
-def chosen_type(request: SuperResolveRequest, bands: Sequence[BandInfo]) -> str:
-    """Pixel type of the result, by its numpy name.
-
-    Raises:
-        ParameterError: when the one asked for is none.
-    """
-    if not request.output_type:
-        return common_type([b.pixel_type for b in bands]).name
-    if request.output_type not in PIXEL_TYPES:
-        raise ParameterError(f"'{request.output_type}' is no output type.", f"Use one of {', '.join(PIXEL_TYPES)}.")
-    return request.output_type
-
-
-def _default_nodata(pixel_type: str) -> float:
-    if pixel_type.startswith("float"):
-        return float("nan")
-    return 0.0 if pixel_type.startswith("uint") else float(np.iinfo(pixel_type).min)
-
-
-def marks_gaps_by_mask(
-    request: SuperResolveRequest, source: RasterSource, bands: Sequence[BandInfo], pixel_type: str
-) -> bool:
-    """True where the source marks gaps by a mask or alpha band and no value can be given up for nodata."""
-    declared = request.nodata is not None or any(band.nodata is not None for band in bands)
-    return source.masked and not declared and not pixel_type.startswith("float")
-
-
-def chosen_nodata(
-    request: SuperResolveRequest, bands: Sequence[BandInfo], pixel_type: str, gaps: bool
-) -> Optional[float]:
-    """Nodata of the result: as asked, as in the source, or the type's usual one where there will be gaps."""
-    if request.nodata is not None:
-        if not fits_type(request.nodata, pixel_type):
-            raise ParameterError(
-                f"The nodata value {request.nodata:g} cannot be stored as {pixel_type}.",
-                "Choose another value or type.",
-            )
-        return request.nodata
-    for band in bands:
-        if band.nodata is not None and fits_type(band.nodata, pixel_type):
-            return band.nodata
-    # A value that the band's own type cannot hold marks no pixel at all.
-    declared = any(band.nodata is not None and fits_type(band.nodata, band.pixel_type) for band in bands)
-    return _default_nodata(pixel_type) if gaps or declared else None
 
 
 def _reach(request: SuperResolveRequest, card: ModelCard, feedback: RunFeedback) -> int:

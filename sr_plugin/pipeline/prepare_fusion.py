@@ -28,13 +28,11 @@ from sr_plugin.pipeline.fusion_steps import (
     spec_of,
 )
 from sr_plugin.pipeline.memory import choose_tile
+from sr_plugin.pipeline.output_values import chosen_nodata, chosen_type, marks_gaps_by_mask
 from sr_plugin.pipeline.prepare import (
     PreparedRun,
     chosen_area,
-    chosen_nodata,
-    chosen_type,
     estimated,
-    marks_gaps_by_mask,
     output_of,
     refuse_settings,
 )
