@@ -15,8 +15,8 @@ from sr_plugin.pipeline.describe import SessionFactory, find_whole_model
 from sr_plugin.pipeline.request import FusionRequest, RunFeedback, SilentFeedback, SuperResolveRequest
 from sr_plugin.raster.band_stack import make_stack
 from sr_plugin.raster.output_path import check_output_path
-from sr_plugin.raster.product import Product, ProductBand
-from sr_plugin.raster.sentinel2_product import check_classes, open_sentinel2
+from sr_plugin.raster.product import Product, ProductBand, check_classes
+from sr_plugin.raster.sentinel2_product import open_sentinel2
 
 
 def _needed(card: ModelCard, product: Product) -> List[ProductBand]:

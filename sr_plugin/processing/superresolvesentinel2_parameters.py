@@ -1,13 +1,10 @@
-"""Parameters and outputs of ``superres:superresolvesentinel2`` beyond those of ``superres:superresolve``."""
+"""Parameters of ``superres:superresolvesentinel2`` beyond those that all algorithms for products have."""
 
 from __future__ import annotations
 
 from typing import List
 
 from qgis.core import (
-    QgsProcessingOutputDefinition,
-    QgsProcessingOutputString,
-    QgsProcessingParameterBoolean,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterEnum,
     QgsProcessingParameterFile,
@@ -17,6 +14,7 @@ from qgis.core import (
 from sr_plugin.core.sensors import SENTINEL2
 from sr_plugin.pipeline.request import DEFAULT_FUSION
 from sr_plugin.processing import superresolve_parameters as shared
+from sr_plugin.processing.product_parameters import with_help, words
 from sr_plugin.processing.qgis_enums import ADVANCED, ONE_FILE
 from sr_plugin.processing.translation import tr
 from sr_plugin.raster.sentinel2_classes import SCENE_CLASSES
@@ -26,18 +24,6 @@ DEFAULT_BANDS = ("B04", "B03", "B02", "B08")
 CHOSEN = "chosen bands"
 #: Choice of target -> how many times as fine as 10 m the result is.
 ALL_BANDS = {"all bands at 10 m": 1, "all bands at 5 m": 2, "all bands at 2.5 m": 4}
-#: Only layers that are no files need it.
-_NOT_HERE = ("RESOLUTION", "LUMINANCE")
-
-
-def _words(name: str, text: str, choices: List[str], default: List[str]) -> QgsProcessingParameterEnum:
-    """Several of a fixed list of words; the words themselves are the value."""
-    return QgsProcessingParameterEnum(name, text, choices, True, default or None, True, True)
-
-
-def _with_help(parameter: QgsProcessingParameterDefinition, text: str) -> QgsProcessingParameterDefinition:
-    parameter.setHelp(text)
-    return parameter
 
 
 def input_parameters() -> List[QgsProcessingParameterDefinition]:
@@ -50,7 +36,7 @@ def input_parameters() -> List[QgsProcessingParameterDefinition]:
         fileFilter=tr("Sentinel-2 products (MTD_MSIL1C.xml MTD_MSIL2A.xml MTD_TL.xml *.zip);;All files (*)"),
     )
     return [
-        _with_help(
+        with_help(
             product,
             tr(
                 "A product of level 1C or 2A: its SAFE folder, its ZIP (which need not be unpacked), its metadata file "
@@ -58,7 +44,7 @@ def input_parameters() -> List[QgsProcessingParameterDefinition]:
                 "files with semicolons between them."
             ),
         ),
-        _with_help(
+        with_help(
             QgsProcessingParameterEnum("TARGET", tr("Result"), [CHOSEN, *ALL_BANDS], False, CHOSEN, False, True),
             tr(
                 "The chosen bands, finer by the factor of the model; or all twelve bands at 10 m, with the detail of "
@@ -68,8 +54,8 @@ def input_parameters() -> List[QgsProcessingParameterDefinition]:
                 "result is kept consistent with the input."
             ),
         ),
-        _with_help(
-            _words("BANDS", tr("Bands"), list(SENTINEL2), list(DEFAULT_BANDS)),
+        with_help(
+            words("BANDS", tr("Bands"), list(SENTINEL2), list(DEFAULT_BANDS)),
             tr(
                 "Bands of one resolution: 10 m (B02, B03, B04, B08), 20 m (B05, B06, B07, B8A, B11, B12) or 60 m (B01, "
                 "B09, B10). Those that the model expects are put in its order. Left empty, they are the model's own. "
@@ -79,8 +65,8 @@ def input_parameters() -> List[QgsProcessingParameterDefinition]:
         model,
         extent,
         mask,
-        _with_help(
-            _words("MASK_CLOUDS", tr("Classes that become nodata"), list(SCENE_CLASSES), []),
+        with_help(
+            words("MASK_CLOUDS", tr("Classes that become nodata"), list(SCENE_CLASSES), []),
             tr(
                 "Classes of the product's scene classification (SCL, level 2A) whose pixels become nodata; enlarged by "
                 "nearest neighbour. Level 1C tells clouds and thin_cirrus only, and snow since baseline 04.00."
@@ -89,29 +75,14 @@ def input_parameters() -> List[QgsProcessingParameterDefinition]:
     ]
 
 
-def run_parameters() -> List[QgsProcessingParameterDefinition]:
-    """How it is computed, and in how many files."""
-    files = QgsProcessingParameterBoolean("ONE_FILE_PER_BAND", tr("One file per band"), False)
-    return [
-        *shared.run_parameters(),
-        _with_help(
-            files,
-            tr(
-                "Writes NAME_B04.tif and so on, and NAME.vrt, which shows them as one raster. Needs room for a second "
-                "copy meanwhile."
-            ),
-        ),
-    ]
-
-
-def advanced_parameters() -> List[QgsProcessingParameterDefinition]:
-    """What hardly anybody needs to touch."""
+def fusion_parameters() -> List[QgsProcessingParameterDefinition]:
+    """Which models make all bands equally fine."""
     fusion = QgsProcessingParameterString("FUSION_MODELS", tr("Models that fuse bands"), DEFAULT_FUSION)
     single = QgsProcessingParameterString(
         "BAND_MODEL", tr("Model for single bands behind the fusion"), "", optional=True
     )
     own = [
-        _with_help(
+        with_help(
             fusion,
             tr(
                 "For all bands: names or files of band-fusion models, with semicolons between them. s2-fuse-20m makes "
@@ -120,7 +91,7 @@ def advanced_parameters() -> List[QgsProcessingParameterDefinition]:
                 "fit, too."
             ),
         ),
-        _with_help(
+        with_help(
             single,
             tr(
                 "For all bands at 5 m or 2.5 m: the 10 m bands go through the chosen model where it takes them and has "
@@ -131,13 +102,4 @@ def advanced_parameters() -> List[QgsProcessingParameterDefinition]:
     ]
     for parameter in own:
         parameter.setFlags(parameter.flags() | ADVANCED)
-    return own + [parameter for parameter in shared.advanced_parameters() if parameter.name() not in _NOT_HERE]
-
-
-def text_outputs() -> List[QgsProcessingOutputDefinition]:
-    """What the run tells beside the raster."""
-    return [
-        *shared.number_and_text_outputs(),
-        QgsProcessingOutputString("BAND_NAMES", tr("Bands of the result, with commas between them")),
-        QgsProcessingOutputString("FILES", tr("Files of the result, with semicolons between them")),
-    ]
+    return own
