@@ -15,7 +15,7 @@ from sr_plugin.pipeline.describe import SessionFactory, find_whole_model
 from sr_plugin.pipeline.request import FusionRequest, RunFeedback, SilentFeedback, SuperResolveRequest
 from sr_plugin.raster.band_stack import make_stack
 from sr_plugin.raster.output_path import check_output_path
-from sr_plugin.raster.product import Product, ProductBand, check_classes
+from sr_plugin.raster.product import Product, ProductBand
 from sr_plugin.raster.sentinel2_product import open_sentinel2
 
 
@@ -92,7 +92,7 @@ def product_to_fuse(
         raise ParameterError("The request asks for no band fusion.")
     feedback = feedback or SilentFeedback()
     product = product or open_sentinel2(request.input)
-    check_classes(product, masked_classes)
+    product.check_classes(masked_classes)
     cards = [
         find_whole_model(name, open_session, feedback.message) if open_session else find_model(name)
         for name in request.fusion.models
