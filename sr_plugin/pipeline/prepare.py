@@ -165,10 +165,10 @@ def _fitting_margin(margin: int, card: ModelCard) -> int:
     return margin
 
 
-def _tile(request: SuperResolveRequest, card: ModelCard, margin: int, bands: int) -> int:
+def _tile(request: SuperResolveRequest, card: ModelCard, margin: int, bands: int, area: Window, bounds: Window) -> int:
     if card.reach is None:
         return min(_window(card))
-    tile = request.tile or choose_tile(card, margin, bands)
+    tile = request.tile or choose_tile(card, margin, bands, area, bounds)
     multiple = card.tiles.multiple_of
     return max(multiple, tile // multiple * multiple)
 
@@ -292,7 +292,7 @@ def _plan(
         area=area,
         card=card,
         settings=_settings(request, card, scaling, pixel_type, fed, len(infos)),
-        tile=_tile(request, card, margin, len(infos)),
+        tile=_tile(request, card, margin, len(infos), area, source.grid.window),
         margin=margin,
         nodata=None if mask_band else chosen_nodata(request, infos, pixel_type, marked_gaps),
         mask=mask_digest(request.mask) if request.mask is not None else "",
