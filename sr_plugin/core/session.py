@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from typing import Any, Dict, Mapping, Sequence, Tuple
 
 from sr_plugin.core.card import ModelCard
+from sr_plugin.core.cells import CellPlace
 from sr_plugin.core.edges import EdgeSettings
 from sr_plugin.core.errors import ModelFailed, RuntimeMissing
 from sr_plugin.core.grid import Window
@@ -36,6 +37,7 @@ class RunSettings:
         spread: give, instead of the result, its standard deviation over flips and quarter turns of the tile.
         spread_limit: where that deviation is larger, in data units, bicubic takes the place of the result; 0 for never.
         pixels: input pixels that the whole job computes, 0 where unknown; tells whether measuring pays.
+        steps: maps of each model of a chain (:mod:`sr_plugin.core.fusion_chain`), in the order of their work.
     """
 
     radiometry: Radiometry
@@ -50,6 +52,7 @@ class RunSettings:
     spread: bool = False
     spread_limit: float = 0.0
     pixels: int = field(default=0, compare=False)
+    steps: Tuple[Radiometry, ...] = ()
 
     def to_wire(self) -> Dict[str, Any]:
         """JSON-serialisable form."""
@@ -58,7 +61,8 @@ class RunSettings:
     @classmethod
     def from_wire(cls, values: Mapping[str, Any]) -> RunSettings:
         """Inverse of :meth:`to_wire`."""
-        return cls(**{**values, "radiometry": Radiometry.from_wire(values["radiometry"])})
+        steps = tuple(Radiometry.from_wire(step) for step in values.get("steps", ()))
+        return cls(**{**values, "radiometry": Radiometry.from_wire(values["radiometry"]), "steps": steps})
 
 
 @dataclass(frozen=True)
@@ -94,20 +98,24 @@ class TileTask:
     Attributes:
         pad: input pixels to add by reflection on the left, top, right, bottom.
         crop: the part of the padded tile to keep, in input pixels.
+        places: where the cells of the arrays behind the first one lie on it; empty where there is but one.
     """
 
     pad: Tuple[int, int, int, int]
     crop: Window
+    places: Tuple[CellPlace, ...] = ()
 
     def to_wire(self) -> Dict[str, Any]:
         """JSON-serialisable form."""
-        return {"pad": list(self.pad), "crop": [self.crop.col, self.crop.row, self.crop.width, self.crop.height]}
+        crop = [self.crop.col, self.crop.row, self.crop.width, self.crop.height]
+        return {"pad": list(self.pad), "crop": crop, "places": [list(astuple(place)) for place in self.places]}
 
     @classmethod
     def from_wire(cls, values: Mapping[str, Any]) -> TileTask:
         """Inverse of :meth:`to_wire`."""
         left, top, right, bottom = values["pad"]
-        return cls((left, top, right, bottom), Window(*values["crop"]))
+        places = tuple(CellPlace(*(float(v) for v in place)) for place in values.get("places", ()))
+        return cls((left, top, right, bottom), Window(*values["crop"]), places)
 
 
 @dataclass(frozen=True)

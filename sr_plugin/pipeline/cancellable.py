@@ -10,6 +10,7 @@ from sr_plugin.core.card import ModelCard
 from sr_plugin.core.errors import Cancelled
 from sr_plugin.core.session import ModelSession
 from sr_plugin.pipeline.prepare import PreparedRun, prepare_run
+from sr_plugin.pipeline.prepare_fusion import prepare_fusion
 from sr_plugin.pipeline.request import RunFeedback, SuperResolveRequest
 from sr_plugin.pipeline.threads import run_patiently
 
@@ -82,8 +83,9 @@ def prepare_patiently(request: SuperResolveRequest, feedback: RunFeedback, facto
         SuperResolutionError: from :func:`prepare_run`.
     """
     relay, sessions = FeedbackRelay(feedback), _Sessions(factory)
+    prepare = prepare_run if request.fusion is None else prepare_fusion
     try:
-        return run_patiently("sr-prepare", lambda: prepare_run(request, relay, sessions), relay.pass_on)
+        return run_patiently("sr-prepare", lambda: prepare(request, relay, sessions), relay.pass_on)
     except Cancelled:
         sessions.kill()
         raise
