@@ -91,8 +91,8 @@ def _virginia(data: str, validation: bool) -> Scene:
 
 def _bigearthnet(data: str, validation: bool) -> List[Scene]:
     """Every third patch in the order of the names validates, the others train."""
-    paths = paths(data, "bigearthnet", "*_10m.tif")
-    return [_scene("bigearthnet", read(p)) for i, p in enumerate(paths) if (i % 3 == 2) == validation]
+    files = paths(data, "bigearthnet", "*_10m.tif")
+    return [_scene("bigearthnet", read(p)) for i, p in enumerate(files) if (i % 3 == 2) == validation]
 
 
 def _archives(data: str) -> List[Scene]:
