@@ -1,8 +1,8 @@
 """Draw batches of single bands: cropped, turned, brought to one contrast and any brightness, and made coarser.
 
-The networks have no biases, so that they give ``k * y`` for ``k * x`` and the scale of values is of no account (S. Mohan
-and others, Robust and interpretable blind image denoising via bias-free convolutional neural networks, 2020). What is left to
-learn by examples is that brightness against contrast does not matter either.
+The networks have no biases, so that they give ``k * y`` for ``k * x`` and the scale of values is of no account (S.
+Mohan and others, Robust and interpretable blind denoising via bias-free convolutional neural networks, 2020). What is
+left to learn by examples is that brightness against contrast does not matter either.
 """
 
 from __future__ import annotations

@@ -42,8 +42,8 @@ def pieces(plane: Plane) -> Iterator[np.ndarray]:
     """The middle of an image in whole numbers, or several pieces of one that has holes."""
     image = plane.image.astype(np.float64) * (_REFLECTANCE if plane.kind == "sentinel-2" else 1)
     if plane.valid.all():
-        rows, columns = (slice(max(0, (n - _LARGEST) // 2), max(0, (n - _LARGEST) // 2) + _LARGEST) for n in image.shape)
-        yield image[rows, columns]
+        top, left = (max(0, (length - _LARGEST) // 2) for length in image.shape)
+        yield image[top : top + _LARGEST, left : left + _LARGEST]
         return
     corners = [
         (slice(top, top + _PIECE), slice(left, left + _PIECE))

@@ -16,7 +16,7 @@ import onnxruntime
 import torch
 
 from models.recipes.degradation import Blur, protocols, reduce_image
-from models.recipes.export_fusion import INPUTS
+from models.recipes.fusion_model import INPUTS, MODELS
 from models.recipes.fusion_patches import UNIT, wald
 from models.recipes.fusion_scenes import COARSE, MIDDLE, RATIOS, TRAINING_SOURCES, FusionScene, test_places
 from models.recipes.scenes import CREDIT, LAND_NIR
@@ -144,12 +144,12 @@ def markdown(figures: Dict[str, Any], bands: Sequence[str]) -> str:
         cells = [f"{a:.0f} / {b:.0f}" for a, b in zip(f["rmse_model"], f["rmse_bicubic"])]
         angle = f"{f['sam_model']:.2f} / {f['sam_bicubic']:.2f}"
         lines.append(f"| {name} | " + " | ".join(cells) + f" | {f['ratio']:.2f} | {angle} |")
-    lines += ["", "| Point spread | Mean ratio | Worst band of a scene | SAM ratio | Back to input |", "| --- |" + " ---: |" * 4]
+    lines += ["", "| Point spread | Mean ratio | Worst band of a scene | SAM ratio | Back to input |"]
+    lines.append("| --- |" + " ---: |" * 4)
     for protocol, by_place in figures.items():
         f = by_place["mean"]
         lines.append(
-            f"| {protocol} | {f['ratio']:.2f} | {f['worst_ratio']:.2f} | {f['sam_ratio']:.2f} "
-            f"| {f['back_model']:.2%} |"
+            f"| {protocol} | {f['ratio']:.2f} | {f['worst_ratio']:.2f} | {f['sam_ratio']:.2f} | {f['back_model']:.2%} |"
         )
     return "\n".join(lines)
 
@@ -171,7 +171,7 @@ def main() -> None:
     arguments = parser.parse_args()
     models: Dict[str, Any] = {}
     for target in arguments.targets:
-        name, count = f"s2-fuse-{target}m", {20: 2, 60: 3}[target]
+        name, count = f"s2-fuse-{target}m", MODELS[target].plan.count
         fusion = Fusion(os.path.join(arguments.models, name + ".onnx"), count, arguments.threads)
         figures = evaluate(fusion, test_places(arguments.data, count))
         bands = (MIDDLE, COARSE)[count - 2]

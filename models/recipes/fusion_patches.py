@@ -17,7 +17,6 @@ from models.recipes.fusion_scenes import RATIOS, FusionScene
 
 #: Network input of reflectance 1.0.
 UNIT = 5.0
-_SHARE_OF_DSEN2 = 0.65
 _GAIN = (0.5, 1.8)
 _BAND_GAIN = 0.25
 _HAZE = (-0.01, 0.05)
@@ -39,6 +38,7 @@ class FusionPlan:
         patches: number of them in a batch.
         margin: pixels of the coarsest input that a crop has around the patch, so that no kernel is cut off.
         area_power: scenes are drawn by their area to this power.
+        dsen2_share: part of the batches made coarser as DSen2 does; the others get a random point spread.
     """
 
     count: int
@@ -46,6 +46,7 @@ class FusionPlan:
     patches: int
     margin: int
     area_power: float = 0.6
+    dsen2_share: float = 0.65
 
     @property
     def ratio(self) -> int:
@@ -157,7 +158,7 @@ class FusionSource:
         """
         crops = [self._varied(self._crop()) for _ in range(self._plan.patches)]
         groups = [np.stack(group) for group in zip(*crops)]
-        if self.random.random() < _SHARE_OF_DSEN2:
+        if self.random.random() < self._plan.dsen2_share:
             blurs = (dsen2_blur(self._plan.ratio),) * 2
         else:
             blurs = random_blurs(self._plan.ratio, self.random, 1.0)

@@ -1,7 +1,7 @@
 """Sentinel-2 scenes with every band on its own true grid, for the models that sharpen coarse bands with fine ones.
 
-Reflectance is the digital number / 10000, float32. Bands in the order of DSen2: B04, B03, B02, B08 at 10 m; B05, B06, B07,
-B8A, B11, B12 at 20 m; B01, B09 at 60 m.
+Reflectance is the digital number / 10000, float32. Bands in the order of DSen2: B04, B03, B02, B08 at 10 m; B05, B06,
+B07, B8A, B11, B12 at 20 m; B01, B09 at 60 m.
 """
 
 from __future__ import annotations
@@ -119,7 +119,9 @@ def from_files(data: str, folder: str, pattern: str, count: int) -> List[FusionS
     return found
 
 
-def thinned(image: np.ndarray, names: Sequence[str], count: int, corners: Sequence[Tuple[int, int]]) -> List[np.ndarray]:
+def thinned(
+    image: np.ndarray, names: Sequence[str], count: int, corners: Sequence[Tuple[int, int]]
+) -> List[np.ndarray]:
     """The true groups of an image whose coarse bands were repeated on the 10 m grid.
 
     Args:

@@ -6,21 +6,22 @@ Run from the repository root: ``python -m models.recipes.train_any --data FOLDER
 from __future__ import annotations
 
 import argparse
-import json
+import dataclasses
 import math
 import os
 from typing import Any, Dict, List
 
 import numpy as np
 import torch
-from torch import nn
 
 from models.recipes.any_patches import AnyPlan, AnySource
 from models.recipes.any_scenes import Plane, training_planes, validation_planes
 from models.recipes.degradation import protocols, reduce_image
-from models.recipes.training import Training, add_arguments, load_fitting, relative_loss, schedule_of
+from models.recipes.export import export_model
+from models.recipes.training import Training, add_arguments, load_fitting, relative_loss, schedule_of, write_facts
 from sr_plugin.worker.architectures.edsr_bicubic import EdsrBicubic
 
+INPUTS = (("input", 1),)
 WIDTH, BLOCKS = 32, 8
 #: Edge of an input patch by scale.
 PATCHES = {2: 40, 3: 32, 4: 28}
@@ -75,7 +76,7 @@ def main() -> None:
     planes = validation_planes(arguments.data)
     model = build_model(arguments.scale)
     load_fitting(model, arguments.start)
-    stem = os.path.join(arguments.work, f"any-x{arguments.scale}")
+    name = f"any-x{arguments.scale}"
     training = Training(
         model,
         ("blocks", "trunk"),
@@ -83,13 +84,11 @@ def main() -> None:
         lambda network: validate(network, planes),
         source.random,
         schedule,
-        stem,
+        os.path.join(arguments.work, name),
     )
     outcome = training.run()
-    started = os.path.splitext(os.path.basename(arguments.start))[0] if arguments.start else None
-    facts = {**outcome, "seed": arguments.seed, "rate": arguments.rate, "patch": plan.patch, "started_from": started}
-    with open(stem + ".run.json", "w", encoding="utf-8") as file:
-        json.dump(facts, file, indent=2)
+    write_facts(arguments, name, {**outcome, **dataclasses.asdict(plan)})
+    export_model(training.average, os.path.join(arguments.models, name), INPUTS)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ Run from the repository root: ``python -m models.recipes.train_fusion --data FOL
 from __future__ import annotations
 
 import argparse
-import json
+import dataclasses
 import os
 from typing import Any, Dict, List
 
@@ -15,29 +15,13 @@ import torch
 from torch import nn
 
 from models.recipes.degradation import dsen2_blur
-from models.recipes.fusion_patches import UNIT, FusionPlan, FusionSource, wald
+from models.recipes.fusion_model import MODELS, export_fusion, untrained
+from models.recipes.fusion_patches import UNIT, FusionSource, wald
 from models.recipes.fusion_scenes import RATIOS, FusionScene, training_scenes, validation_scenes
-from models.recipes.training import Training, add_arguments, load_fitting, relative_loss, schedule_of
+from models.recipes.training import Training, add_arguments, load_fitting, relative_loss, schedule_of, write_facts
 from sr_plugin.core.resampling import enlarge_cubic
-from sr_plugin.worker.architectures.dsen2 import DSen2
 
-GROUPS = ((4, 1), (6, 2), (2, 6))
-#: By pixel size of the bands to sharpen, in metres: groups of bands, features, residual blocks, and the batches.
-SIZES = {
-    20: (2, 64, 5, {"patch": 32, "patches": 16, "margin": 3}),
-    60: (3, 48, 5, {"patch": 36, "patches": 12, "margin": 2}),
-}
 _VALIDATION_EDGE = 384
-
-
-def build_model(target: int) -> DSen2:
-    """A network that begins as bilinear enlargement."""
-    count, width, blocks, _ = SIZES[target]
-    model = DSen2(GROUPS[:count], width, blocks, residual_scale=1.0).to(memory_format=torch.channels_last)
-    with torch.no_grad():
-        model.convs[-1].weight.mul_(0.01)
-        model.convs[-1].bias.zero_()
-    return model
 
 
 def loss_of(model: nn.Module, source: FusionSource, context: Any) -> torch.Tensor:
@@ -59,9 +43,7 @@ def _cut(scene: FusionScene) -> FusionScene:
     rows, columns = (min(edge, n // coarsest * coarsest) for n in scene.groups[-1].shape[1:])
     return FusionScene(
         scene.source,
-        tuple(
-            g[:, -rows * coarsest // r :, -columns * coarsest // r :] for g, r in zip(scene.groups, RATIOS)
-        ),
+        tuple(g[:, -rows * coarsest // r :, -columns * coarsest // r :] for g, r in zip(scene.groups, RATIOS)),
     )
 
 
@@ -86,16 +68,16 @@ def validate(model: nn.Module, scenes: List[FusionScene]) -> Dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_arguments(parser, steps=12000)
-    parser.add_argument("--target", type=int, choices=sorted(SIZES), required=True, help="metres: bands to sharpen")
+    parser.add_argument("--target", type=int, choices=sorted(MODELS), required=True, help="metres: bands to sharpen")
+    parser.add_argument("--dsen2-share", type=float, default=0.65, help="batches made coarser exactly as DSen2 does")
     arguments = parser.parse_args()
     schedule = schedule_of(arguments)
-    name = f"s2-fuse-{arguments.target}m"
-    plan = FusionPlan(count=SIZES[arguments.target][0], **SIZES[arguments.target][3])
+    plan = dataclasses.replace(MODELS[arguments.target].plan, dsen2_share=arguments.dsen2_share)
     source = FusionSource(training_scenes(arguments.data, plan.count), plan, arguments.seed)
     scenes = [_cut(scene) for scene in validation_scenes(arguments.data, plan.count)]
-    model = build_model(arguments.target)
+    model = untrained(arguments.target)
     load_fitting(model, arguments.start)
-    stem = os.path.join(arguments.work, name)
+    name = f"s2-fuse-{arguments.target}m"
     training = Training(
         model,
         tuple(f"convs.{number}." for number in range(1, len(model.convs) - 1)),
@@ -103,12 +85,11 @@ def main() -> None:
         lambda network: validate(network, scenes),
         source.random,
         schedule,
-        stem,
+        os.path.join(arguments.work, name),
     )
     outcome = training.run()
-    facts = {**outcome, "seed": arguments.seed, "rate": arguments.rate, "batch": SIZES[arguments.target][3]}
-    with open(stem + ".run.json", "w", encoding="utf-8") as file:
-        json.dump(facts, file, indent=2)
+    write_facts(arguments, name, {**outcome, **dataclasses.asdict(plan)})
+    export_fusion(training.average.state_dict(), arguments.models, arguments.target)
 
 
 if __name__ == "__main__":

@@ -66,9 +66,22 @@ def schedule_of(arguments: argparse.Namespace) -> Schedule:
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(arguments.seed)
     os.makedirs(arguments.work, exist_ok=True)
-    return Schedule(
-        arguments.steps, arguments.minutes, arguments.rate, arguments.validate_every, arguments.bfloat16
-    )
+    return Schedule(arguments.steps, arguments.minutes, arguments.rate, arguments.validate_every, arguments.bfloat16)
+
+
+def write_facts(arguments: argparse.Namespace, name: str, facts: Dict[str, Any]) -> None:
+    """Write ``name.run.json`` into the folder of the run: what one needs to judge or repeat it."""
+    started = os.path.splitext(os.path.basename(arguments.start))[0] if arguments.start else None
+    common = {
+        "seed": arguments.seed,
+        "largest_learning_rate": arguments.rate,
+        "bfloat16": arguments.bfloat16,
+        "started_from": started,
+        "device": f"CPU, {arguments.threads} threads",
+        "torch": torch.__version__.split("+")[0],
+    }
+    with open(os.path.join(arguments.work, name + ".run.json"), "w", encoding="utf-8") as file:
+        json.dump({**facts, **common}, file, indent=2)
 
 
 def load_fitting(model: nn.Module, start: str | None) -> None:

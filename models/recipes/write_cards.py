@@ -99,8 +99,8 @@ def fusion_card(models: pathlib.Path, target: int) -> ModelCard:
             "sam_ratio": round(wald["sam_ratio"], 2),
         },
         "notes": (
-            f"Trained on true {target} m bands made coarser by {2 if target == 20 else 6} (Wald's protocol), Level-1C and "
-            "Level-2A. It estimates detail that the sensor did not record in these bands."
+            f"Trained on true {target} m bands made coarser by {2 if target == 20 else 6} (Wald's protocol), of "
+            "Level-1C and Level-2A. It estimates detail that the sensor did not record in these bands."
         ),
     }
     return _card(models, name, facts)
@@ -127,8 +127,8 @@ def any_card(models: pathlib.Path, scale: int) -> ModelCard:
             },
         },
         "notes": (
-            "Takes every band on its own, of any sensor and any range of values: it gives twice the result for twice the "
-            "input. Trained over a range of sensor blurs. It estimates detail that the sensor did not record."
+            "Takes every band on its own, of any sensor and any range of values: it gives twice the result for twice "
+            "the input. Trained over a range of sensor blurs. It estimates detail that the sensor did not record."
         ),
     }
     return _card(models, name, facts)
