@@ -123,6 +123,8 @@ def test_planes(data: str) -> Dict[str, List[Plane]]:
         sentinel2[f"Sentinel-2, {name}"] = planes
     louisiana = [read(path)[:6] for path in paths(data, "landsat7-two-dates", "*.gtif")]
     rotterdam = [read(os.path.join(data, "spacenet6-ms-pan", name)) for name in ("ms1.tif", "pan1.tif")]
+    # The multispectral pixels of 2 m are doubled.
+    rotterdam[0] = rotterdam[0][:, ::2, ::2]
     return {
         **sentinel2,
         "Landsat 7, Louisiana": [p for image in louisiana for p in planes_of("landsat", "landsat7-two-dates", image)],

@@ -16,6 +16,7 @@ from sr_plugin.core.card import BandSpec, ModelCard, PointSpread, WeightFile
 from sr_plugin.core.card_file import write_card
 from sr_plugin.core.checkpoint.read import read_checkpoint
 from sr_plugin.core.digest import sha256_of
+from sr_plugin.core.value_range import ANY_SCALE, VALUE_RANGES
 
 _RECIPES = pathlib.Path(__file__).resolve().parent
 _RGBN = ("B04", "B03", "B02", "B08")
@@ -115,6 +116,7 @@ def any_card(models: pathlib.Path, scale: int) -> ModelCard:
         "title": f"Any band of any sensor x{scale}",
         "input_bands": bands,
         "output_bands": bands,
+        "value_range": VALUE_RANGES[ANY_SCALE],
         "psf": PointSpread("gaussian", 0.35),
         "source": "models/recipes/train_any.py",
         "training_data": quality["training_data_summary"],

@@ -24,7 +24,7 @@ MIXTURES = (
     *((0.7, 0.0, 0.0, 0.3), (0.9, 0.0, 0.0, 0.1), (0.0, 0.2, 0.8, 0.0), (0.0, 0.0, 0.0, 0.8)),
 )
 #: What the network gets for reflectance 1.
-GAINS = {"s2-2000": 5.0, "s2-10k": 1.0}
+GAINS = {"s2-2000": 5.0, "s2-10k": 1.0, "any-scale": 1.0}
 
 
 def run_onnx(name, *inputs):
