@@ -33,6 +33,8 @@ class RunSettings:
         consistency: make the result, brought back to the input's resolution, equal to the input.
         threads: CPU threads, 0 for as many as there are cores.
         backend: ``auto``, or the runtime that has to be used: ``openvino``, ``onnxruntime`` or ``torch``.
+        spread: give, instead of the result, its standard deviation over flips and quarter turns of the tile.
+        spread_limit: where that deviation is larger, in data units, bicubic takes the place of the result; 0 for never.
         pixels: input pixels that the whole job computes, 0 where unknown; tells whether measuring pays.
     """
 
@@ -45,6 +47,8 @@ class RunSettings:
     consistency: bool = False
     threads: int = 0
     backend: str = "auto"
+    spread: bool = False
+    spread_limit: float = 0.0
     pixels: int = field(default=0, compare=False)
 
     def to_wire(self) -> Dict[str, Any]:
@@ -113,7 +117,8 @@ class TileResult:
     Attributes:
         arrays: the outputs; the first is ``image``, ``(bands, height * scale, width * scale)`` of the output type.
         statistics: sums over the tile: ``consistency_sum`` (squared difference, in data units, between the result
-            brought back to the input's grid and the input) and ``consistency_count``; ``seconds`` in the model.
+            brought back to the input's grid and the input) and ``consistency_count``; ``seconds`` in the worker,
+            the wait for the forward of the tile before included.
     """
 
     arrays: Sequence[NamedArray]
@@ -185,6 +190,18 @@ class ModelSession(ABC):
             result as ``<name>.<field>``. It fails with RuntimeMissing where scikit-image is missing.
         """
         raise RuntimeMissing("Edges cannot be found where this model runs.", "Use a local worker.")
+
+    def patch_shifts(self, arrays: Sequence[NamedArray]) -> Future[TileResult]:
+        """Queue pairs of small images whose displacements are wanted; no model is needed.
+
+        Args:
+            arrays: ``reference`` and ``moved``, ``(n, h, w)`` floating, without gaps.
+
+        Returns:
+            A future of one array ``shifts``, ``(n, 2)`` float32: pixels by which ``moved`` shows things further right
+            and further down. It fails with RuntimeMissing where scikit-image is missing.
+        """
+        raise RuntimeMissing("Displacements cannot be measured where this model runs.", "Use a local worker.")
 
     def figure(self, arrays: Sequence[NamedArray], description: Mapping[str, Any]) -> bytes:
         """Draw panels as a picture in the manner of a paper (:mod:`sr_plugin.worker.figure`).

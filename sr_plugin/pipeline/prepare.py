@@ -100,7 +100,31 @@ def _masked_area(area: Window, grid: Grid, mask: Sequence[bytes]) -> Window:
     return reached
 
 
+def _check_spread(request: SuperResolveRequest, card: ModelCard, fed: int) -> None:
+    """Refuse what has no spread.
+
+    Raises:
+        ParameterError: for interpolations, and for a limit that cannot be used.
+    """
+    if not request.spread and request.spread_limit is None:
+        return
+    if not card.weights:
+        raise ParameterError(
+            f"'{card.name}' interpolates, so nothing of it is uncertain.", "Choose a model, or leave uncertainty out."
+        )
+    if request.spread_limit is not None:
+        if not (np.isfinite(request.spread_limit) and request.spread_limit > 0):
+            raise ParameterError("The limit of the uncertainty must be above 0.", "Leave it empty for none.")
+        if card.output_count(fed) != fed:
+            raise ParameterError(
+                f"The bands of the model '{card.name}' are not those of the input, so bicubic cannot replace them.",
+                "Leave the limit of the uncertainty empty.",
+            )
+
+
 def _output_type(request: SuperResolveRequest, bands: Sequence[BandInfo]) -> str:
+    if request.spread:
+        return "float32"
     if not request.output_type:
         return common_type([b.pixel_type for b in bands]).name
     if request.output_type not in PIXEL_TYPES:
@@ -115,7 +139,9 @@ def _default_nodata(pixel_type: str) -> float:
 
 
 def _mask_band(request: SuperResolveRequest, source: RasterSource, bands: Sequence[BandInfo], pixel_type: str) -> bool:
-    """True where the source marks gaps by a mask or alpha band and no value can be given up for nodata."""
+    """True where gaps are marked by a mask band: on request, or where the source does and no value can be nodata."""
+    if request.gaps_as_mask:
+        return request.mask is not None or source.may_have_gaps([band.number for band in bands])
     declared = request.nodata is not None or any(band.nodata is not None for band in bands)
     return source.masked and not declared and not pixel_type.startswith("float")
 
@@ -130,7 +156,8 @@ def _nodata(request: SuperResolveRequest, bands: Sequence[BandInfo], pixel_type:
             )
         return request.nodata
     for band in bands:
-        if band.nodata is not None and fits_type(band.nodata, pixel_type):
+        # Of a deviation, which may well be 0, no number of the source can mark gaps.
+        if band.nodata is not None and fits_type(band.nodata, pixel_type) and not request.spread:
             return band.nodata
     # A value that the band's own type cannot hold marks no pixel at all.
     declared = any(band.nodata is not None and fits_type(band.nodata, band.pixel_type) for band in bands)
@@ -190,17 +217,25 @@ def _fitting_margin(margin: int, card: ModelCard) -> int:
     return margin
 
 
-def _tile(request: SuperResolveRequest, card: ModelCard, margin: int, bands: int) -> int:
+def _tile(request: SuperResolveRequest, card: ModelCard, margin: int, bands: int, area: Window, bounds: Window) -> int:
     if request.tile < 0:
         raise ParameterError("The tile size cannot be negative.", "Use 0 to choose it by memory.")
     if card.reach is None:
         return min(_window(card))
-    tile = request.tile or choose_tile(card, margin, bands)
+    tile = request.tile or choose_tile(card, margin, bands, area, bounds)
     multiple = card.tiles.multiple_of
     return max(multiple, tile // multiple * multiple)
 
 
-def _output_bands(card: ModelCard, infos: Sequence[BandInfo], fed: int) -> List[OutputBand]:
+def _output_bands(card: ModelCard, infos: Sequence[BandInfo], fed: int, spread: bool) -> List[OutputBand]:
+    bands = _result_bands(card, infos, fed)
+    if not spread:
+        return bands
+    # A deviation has the scale of its band, but no offset, colour or wavelength.
+    return [OutputBand(description=f"{b.description} uncertainty".strip(), scale=b.scale, unit=b.unit) for b in bands]
+
+
+def _result_bands(card: ModelCard, infos: Sequence[BandInfo], fed: int) -> List[OutputBand]:
     count = card.output_count(fed)
     carried = [OutputBand.like(info) for info in infos[fed:]]
     if count == fed and card.kind == SINGLE_IMAGE:
@@ -218,6 +253,11 @@ def _provenance(request: SuperResolveRequest, card: ModelCard, scaling: ScalingC
         "margin": plan.margin,
         "normalisation": scaling.description,
     }
+    if request.spread_limit is not None:
+        settings["bicubic_above_uncertainty"] = request.spread_limit
+    note = "Detail finer than the input was estimated by a model, not measured."
+    if request.spread:
+        note = "Standard deviation of the model's result over flips and quarter turns of the input."
     return {
         "SR_MODEL": card.name,
         "SR_MODEL_TITLE": card.title,
@@ -225,7 +265,7 @@ def _provenance(request: SuperResolveRequest, card: ModelCard, scaling: ScalingC
         "SR_SCALE": str(card.scale),
         "SR_SOURCE": os.path.basename(request.input),
         "SR_SETTINGS": json.dumps(settings, sort_keys=True),
-        "SR_NOTE": "Detail finer than the input was estimated by a model, not measured.",
+        "SR_NOTE": note,
         "TIFFTAG_SOFTWARE": f"Super-Resolution for QGIS {plugin_version()}",
         "TIFFTAG_DATETIME": datetime.datetime.now().strftime("%Y:%m:%d %H:%M:%S"),
     }
@@ -288,6 +328,7 @@ def _plan(
             "Luminance mode needs a model of one band and exactly three bands (red, green, blue).",
             "Choose three bands, or leave luminance mode off.",
         )
+    _check_spread(request, card, fed)
     numbers = [info.number for info in infos]
     pixel_type = _output_type(request, infos)
     marked_gaps = source.masked or any(i.pixel_type.startswith("float") for i in infos) or request.mask is not None
@@ -310,14 +351,14 @@ def _plan(
         area=area,
         card=card,
         settings=_settings(request, card, scaling, pixel_type, fed, len(infos)),
-        tile=_tile(request, card, margin, len(infos)),
+        tile=_tile(request, card, margin, len(infos), area, source.grid.window),
         margin=margin,
         nodata=None if mask_band else _nodata(request, infos, pixel_type, marked_gaps),
         mask=mask_digest(request.mask) if request.mask is not None else "",
         storage=tuple(request.create_options),
         mask_band=mask_band,
     )
-    output = _output(request, source, plan, _output_bands(card, infos, fed), scaling)
+    output = _output(request, source, plan, _output_bands(card, infos, fed, request.spread), scaling)
     estimate = estimate_run(plan, output)
     check_disk(estimate, output.path, partial_files(output.path, plan.digest).raster)
     typical = typical_values(sample.data, valid)
@@ -335,7 +376,9 @@ def _settings(
         precision=request.precision,
         luminance=request.luminance,
         fed_bands=fed if fed < count else 0,
-        consistency=request.consistency,
+        consistency=request.consistency and not request.spread,
+        spread=request.spread,
+        spread_limit=request.spread_limit or 0.0,
     )
 
 

@@ -27,12 +27,16 @@ class SuperResolveRequest:
         margin: pixels read around a tile, None for the reach of the model.
         normalisation: ``auto``, ``none``, ``divide:K``, ``window:LOW,HIGH`` or ``percentile:LOW,HIGH``.
         nodata: nodata value of the result, None for that of the input.
+        gaps_as_mask: mark gaps by a mask band of the result instead of a nodata value.
         other_bands: ``drop`` leaves out the bands that the model does not take, ``enlarge`` carries them through by
             interpolation, behind the others.
         luminance: for models of one band and rasters of three: sharpen the luminance and interpolate the colour,
             instead of sharpening every band on its own.
         exact: read margins as wide as the formal reach of the model even where a narrower one was measured to do.
         cog: store the result as a cloud-optimised GeoTIFF, which needs room for a second copy meanwhile.
+        spread: write, instead of the result, its standard deviation over flips and quarter turns of the input, in
+            float32 and the units of the data: how much the model guesses. It takes as long as eight runs.
+        spread_limit: where that deviation is larger, bicubic takes the place of the result; None for never.
         keep_partial: keep what is done when the run is cancelled.
         create_options: GDAL creation options (``KEY=VALUE``) that replace the defaults of the same key.
         worker_python: Python for the worker, empty to find one.
@@ -57,10 +61,13 @@ class SuperResolveRequest:
     luminance: bool = False
     exact: bool = False
     cog: bool = False
+    spread: bool = False
+    spread_limit: Optional[float] = None
     keep_partial: bool = False
     create_options: Tuple[str, ...] = ()
     worker_python: str = ""
     listed: bool = True
+    gaps_as_mask: bool = False
 
 
 class RunFeedback(Protocol):
