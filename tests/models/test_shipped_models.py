@@ -162,3 +162,22 @@ def test_fusion_beats_bicubic_where_bands_resemble_each_other(name, reflectance)
     result = run_onnx(name, *fine)[0] / 5
     cubic = enlarge_cubic(reduce_image(target, ratio, find_model(name).psf), ratio)
     assert psnr_gain(result, cubic, target, 4 * ratio) > 4.0
+
+
+@pytest.mark.parametrize("name, ratio", [("s2-fuse-20m", 0.4), ("s2-fuse-60m", 0.55)])
+def test_fusion_of_a_scene_that_no_weight_was_fitted_to(name, ratio, shared_dir):
+    """T33UUB, a Level-1C scene from the demonstration of DSen2, made coarser by Wald's protocol."""
+    pytest.importorskip("osgeo.gdal")
+    pytest.importorskip("torch", reason="torch is not installed")
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    from models.recipes.degradation import dsen2_blur
+    from models.recipes.evaluate_fusion import Fusion, measure
+    from models.recipes.fusion_scenes import RATIOS, test_places
+
+    count = 3 if name.endswith("60m") else 2
+    (scene,) = test_places(str(shared_dir / "data"), count)["dsen2"]
+    figures = measure(Fusion(str(MODELS / f"{name}.onnx"), count, 1), scene, dsen2_blur(RATIOS[count - 1]))
+    errors, cubic = figures["rmse_model"], figures["rmse_bicubic"]
+    assert errors.mean() <= ratio * cubic.mean()
+    assert (errors <= 0.7 * cubic).all()
+    assert figures["sam_model"] <= 0.7 * figures["sam_bicubic"]
