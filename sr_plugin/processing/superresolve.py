@@ -80,7 +80,8 @@ class SuperResolveAlgorithm(Algorithm):
             ),
             tr(
                 "The shipped models s2-rgbn-x2 and s2-rgbn-x4 expect the Sentinel-2 bands B04, B03, B02, B08 "
-                "(red, green, blue, near infrared) as reflectance. x2 is the more trustworthy one."
+                "(red, green, blue, near infrared) as reflectance. x2 is the more trustworthy one. "
+                "any-x2, any-x3 and any-x4 take every band of any sensor on its own, also 8-bit images."
             ),
         )
         return "".join(f"<p>{paragraph}</p>" for paragraph in paragraphs)

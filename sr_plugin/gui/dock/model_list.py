@@ -45,7 +45,7 @@ def _title(card: ModelCard) -> str:
 
 
 def _entries(cards: List[ModelCard]) -> List[ModelEntry]:
-    return [ModelEntry(card.name, _title(card), card) for card in cards]
+    return [ModelEntry(card.name, _title(card), card) for card in cards if card.takes_one_raster]
 
 
 def model_groups() -> List[Tuple[str, List[ModelEntry]]]:
