@@ -157,7 +157,8 @@ class TileLoop:
         self._in_flight.append((item, future))
 
     def _infer(self, tile: Tile, pixels: np.ndarray) -> Future[TileResult]:
-        return self._session.submit([NamedArray("image", pixels)], TileTask(tile.pad, self._kept(tile)))
+        origin = (tile.read.col, tile.read.row)
+        return self._session.submit([NamedArray("image", pixels)], TileTask(tile.pad, self._kept(tile), origin))
 
     def _kept(self, tile: Tile) -> Window:
         """The part of a tile that the model's answer holds."""

@@ -99,7 +99,9 @@ class TorchBackend(Backend):
         torch = self._torch
         try:
             with torch.inference_mode(), self._autocast():
-                tensor = torch.from_numpy(batch).to(self._device).contiguous(memory_format=torch.channels_last)
+                tensor = torch.from_numpy(batch).to(self._device)
+                if tensor.ndim == 4:
+                    tensor = tensor.contiguous(memory_format=torch.channels_last)
                 output = self._network(tensor)
             return np.ascontiguousarray(output.float().cpu().numpy())
         except (RuntimeError, MemoryError) as error:
