@@ -16,7 +16,7 @@ from sr_plugin.core.series import CHANGES, IMAGE, MATCH_LOCAL, MATCHES, NO_VIEW,
 from sr_plugin.core.series_dates import choose_views, date_in_text
 from sr_plugin.core.session import ModelSession
 from sr_plugin.pipeline.estimate import check_disk, estimate_run
-from sr_plugin.pipeline.memory import choose_tile
+from sr_plugin.pipeline.memory import total_memory
 from sr_plugin.pipeline.partial_files import partial_files
 from sr_plugin.pipeline.prepare import PreparedRun, prepare_run
 from sr_plugin.pipeline.request import RunFeedback, SilentFeedback, SuperResolveRequest, SuperResolveResult
@@ -31,7 +31,9 @@ from sr_plugin.runtime.find_python import find_worker_python
 from sr_plugin.runtime.worker_session import WorkerSession
 
 #: Pixels around a place that matching, comparing and filling look at beyond what the model does.
-_MATCH_REACH = 32
+_MATCH_REACH = 40
+#: Bytes that a tile may take.
+_MEMORY = 1 << 30
 _CHANGES_TITLE = "Views that differ from the reference"
 
 
@@ -137,6 +139,16 @@ def date_of(view: SeriesView, source: RasterSource) -> Optional[datetime.date]:
     return date_in_text(os.path.basename(view.input))
 
 
+def reference_of(views: Sequence[SeriesView], wanted: Optional[datetime.date]) -> int:
+    """Number of the view that is the reference.
+
+    Raises:
+        SuperResolutionError: when a raster cannot be opened, or dates are needed and not known.
+    """
+    dates = [date_of(view, RasterSource(view.input)) for view in views]
+    return choose_views(dates, wanted, None).order[0]
+
+
 class _Series:
     """The views of a request, chosen and placed; opens rasters, so one object serves one thread."""
 
@@ -194,11 +206,32 @@ def _name(view: SeriesView) -> str:
     return os.path.basename(view.input.rstrip("/\\")) or view.input
 
 
+class _HandedOn:
+    """A session factory that gives the session in which views were registered to the run that follows."""
+
+    def __init__(self, open_session: SessionFactory) -> None:
+        self._open = open_session
+        self._kept: Optional[ModelSession] = None
+
+    def __call__(self, card: ModelCard) -> ModelSession:
+        kept, self._kept = self._kept, None
+        return kept if kept is not None and kept.alive else self._open(card)
+
+    def keep(self, session: ModelSession) -> None:
+        """Give this session to the next who asks."""
+        self._kept = session
+
+    def end(self) -> None:
+        """End a session that nobody asked for."""
+        if self._kept is not None:
+            self._kept.kill()
+
+
 class _Preparation:
     """Plans the runs of a series: the image first, then, where asked for, the changes with the same places."""
 
-    def __init__(self, request: SeriesRequest, mounts: contextlib.ExitStack) -> None:
-        self._request, self._mounts = request, mounts
+    def __init__(self, request: SeriesRequest, mounts: contextlib.ExitStack, sessions: _HandedOn) -> None:
+        self._request, self._mounts, self._sessions = request, mounts, sessions
         self.reports: Tuple[ViewReport, ...] = ()
         self._image: Optional[PreparedRun] = None
 
@@ -247,8 +280,13 @@ class _Preparation:
         size = sum(4 for _ in planes)
         arrays, origins = read_windows(stack, planes, spread_windows(base.plan.area, size))
         feedback.message(f"Registering {len(series.views) - 1} view(s) on {len(arrays)} window(s).")
-        with open_session(base.plan.card) as session:
+        session = open_session(base.plan.card)
+        try:
             answer = session.place_views(arrays, series, origins)
+        except BaseException:
+            session.kill()
+            raise
+        self._sessions.keep(session)
         found = SeriesSettings.from_wire(answer["series"])
         if not self._request.register:
             kept = zip(found.views, series.views)
@@ -263,7 +301,7 @@ class _Preparation:
         identity = source.identity(range(1, series.planes + 1))
         card = plan.card
         margin = request.margin if request.margin is not None else (card.reach or plan.margin) + _MATCH_REACH
-        tile = request.tile or choose_tile(card, margin, series.planes)
+        tile = request.tile or _tile(card, margin, series)
         multiple = card.tiles.multiple_of
         whole = replace(
             plan,
@@ -273,8 +311,11 @@ class _Preparation:
             tile=max(multiple, tile // multiple * multiple),
             nodata=_nodata(plan.nodata, plan.mask_band, plan.settings.output_type),
         )
+        count = card.output_count(series.bands)
+        infos = RasterSource(plan.source.dataset).bands(plan.source.bands)
         output = replace(
             base.output,
+            bands=[OutputBand.like(info) for info in infos] if count == len(infos) else base.output.bands,
             metadata=self._metadata(base.output.metadata),
             tile=whole.tile * card.scale,
             nodata=whole.nodata,
@@ -324,6 +365,19 @@ class _Preparation:
         return replace(image, plan=plan, output=output, estimate=estimate_run(plan, output))
 
 
+def _tile(card: ModelCard, margin: int, series: SeriesSettings) -> int:
+    """Side of a tile's core in input pixels; the views of a tile are in memory all at once."""
+    views = len(series.views)
+    per_pixel = 16 * views * series.bands + 24 * series.bands * card.scale**2
+    if card.weights:
+        # Features and activations of all views of one band, or of all bands.
+        width = int(card.hyperparameters.get("width", 64))
+        per_pixel += 4 * views * (3 * width + 2 * card.scale**2)
+    budget = min(_MEMORY, (total_memory() or 8 * _MEMORY) // 8)
+    side = int((budget / per_pixel) ** 0.5) - 2 * margin
+    return max(128, min(512, side // 64 * 64))
+
+
 def _nodata(declared: Optional[float], mask_band: bool, pixel_type: str) -> Optional[float]:
     """Nodata of the result: a series may have gaps where its reference declares none."""
     if declared is not None or mask_band:
@@ -368,11 +422,12 @@ def superresolve_series(
     """
     _check_changes(request)
     feedback = feedback or SilentFeedback()
-    factory = open_session or series_worker_factory(request.run.worker_python)
+    factory = _HandedOn(open_session or series_worker_factory(request.run.worker_python))
     # The list of interrupted runs could not make the stack again; the same run finds its part all the same.
     run = replace(request.run, listed=False)
     with contextlib.ExitStack() as mounts:
-        preparation = _Preparation(request, mounts)
+        mounts.callback(factory.end)
+        preparation = _Preparation(request, mounts, factory)
         result = superresolve(run, feedback, factory, preparation.image)
         if request.changes:
             superresolve(replace(run, output=request.changes), feedback, factory, preparation.changes)

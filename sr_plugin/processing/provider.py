@@ -50,10 +50,12 @@ class SuperResolutionProvider(QgsProcessingProvider):
         from sr_plugin.processing.modelinfo import ModelInfoAlgorithm
         from sr_plugin.processing.superresolve import SuperResolveAlgorithm
         from sr_plugin.processing.superresolvesentinel2 import SuperResolveSentinel2Algorithm
+        from sr_plugin.processing.superresolvetimeseries import SuperResolveTimeSeriesAlgorithm
 
         for algorithm in (
             SuperResolveAlgorithm,
             SuperResolveSentinel2Algorithm,
+            SuperResolveTimeSeriesAlgorithm,
             CompareEdgesAlgorithm,
             ModelInfoAlgorithm,
             ExportModelAlgorithm,

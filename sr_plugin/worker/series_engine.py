@@ -80,18 +80,13 @@ def match_views(
             values[number] *= np.asarray(view.gains, values.dtype)[:, None, None]
             values[number] += np.asarray(view.offsets, values.dtype)[:, None, None]
     moved, present = _on_reference(values, valid, shifts)
-    if series.match == MATCH_LOCAL:
-        for number in range(1, len(moved)):
-            offset = surroundings_offset(moved[0], moved[number], present[0] & present[number])
-            values[number] += offset
-            moved[number] += offset
-    base = _filled_base(moved, present, np.asarray(series.typical, values.dtype))
     changed = np.zeros(valid.shape, bool)
-    if series.threshold > 0:
-        noise = np.asarray(series.noise, values.dtype)
-        for number in range(1, len(moved)):
-            common = present[0] & present[number]
-            changed[number] = changed_pixels(base, moved[number], common, noise, series.threshold)
+    for number in range(1, len(moved)):
+        common = present[0] & present[number]
+        offset, changed[number] = _compared(moved[0], moved[number], common, series)
+        values[number] += offset
+        moved[number] += offset
+    base = _filled_base(moved, present, np.asarray(series.typical, values.dtype))
     weights = (valid & ~changed).astype(np.float32)
     for number, shift in enumerate(shifts):
         lacking = weights[number] == 0
@@ -100,6 +95,27 @@ def match_views(
             there = enlarge_view(base, 1, (-shift[0], -shift[1]))
             values[number] = np.where(lacking, there, values[number])
     return MatchedViews(values, weights, valid, shifts, base, changed)
+
+
+def _compared(
+    reference: np.ndarray, view: np.ndarray, common: np.ndarray, series: SeriesSettings
+) -> tuple[np.ndarray, np.ndarray]:
+    """What to add to a view to match its surroundings to the reference's, and where it shows something else.
+
+    What is found to have changed has no say in the matching, and is then looked for once more.
+    """
+    offset = np.zeros_like(view)
+    changed = np.zeros(common.shape, bool)
+    noise = np.asarray(series.noise, view.dtype)
+    for _ in range(2):
+        if series.match == MATCH_LOCAL:
+            offset = surroundings_offset(reference, view, common & ~changed)
+        if series.threshold <= 0:
+            break
+        changed = changed_pixels(reference, view + offset, common, noise, series.threshold)
+        if series.match != MATCH_LOCAL or not changed.any():
+            break
+    return offset, changed
 
 
 def _straightened(
