@@ -46,6 +46,7 @@ class SeriesSettings:
         views: the reference first.
         nodes: rows and columns of the lattice that shifts may vary over, in pixels of the reference.
         noise: for each band, what matched views differ by where nothing changed (standard deviation, data units).
+        grain: for each band, the noise of the reference alone (standard deviation, data units).
         typical: for each band, a value for places without any valid pixel around.
         output: :data:`IMAGE` or :data:`CHANGES`.
         match: one of :data:`MATCHES`.
@@ -56,6 +57,7 @@ class SeriesSettings:
     views: Tuple[ViewPlace, ...]
     nodes: Tuple[Tuple[float, ...], Tuple[float, ...]] = ((), ())
     noise: Tuple[float, ...] = ()
+    grain: Tuple[float, ...] = ()
     typical: Tuple[float, ...] = ()
     output: str = IMAGE
     match: str = MATCH_LOCAL
@@ -87,7 +89,7 @@ class SeriesSettings:
             for view in values["views"]
         )
         rows, columns = values["nodes"]
-        fixed = {name: _floats(values[name]) for name in ("noise", "typical")}
+        fixed = {name: _floats(values[name]) for name in ("noise", "grain", "typical")}
         return cls(**{**values, **fixed, "views": views, "nodes": (_floats(rows), _floats(columns))})
 
     def local_shifts(self, view: int, row: int, column: int, height: int, width: int) -> np.ndarray:

@@ -31,7 +31,7 @@ from sr_plugin.runtime.find_python import find_worker_python
 from sr_plugin.runtime.worker_session import WorkerSession
 
 #: Pixels around a place that matching, comparing and filling look at beyond what the model does.
-_MATCH_REACH = 40
+_MATCH_REACH = 48
 #: Bytes that a tile may take.
 _MEMORY = 1 << 30
 _CHANGES_TITLE = "Views that differ from the reference"
@@ -196,6 +196,7 @@ class _Series:
             bands=bands,
             views=places,
             noise=(0.0,) * bands,
+            grain=(0.0,) * bands,
             typical=typical,
             match=request.match,
             threshold=request.threshold if len(places) > 1 else 0.0,

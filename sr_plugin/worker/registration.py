@@ -27,6 +27,10 @@ _LARGEST = 8.0
 _ROUNDS = 12
 #: Correlation of detail below which a window tells nothing.
 _LEAST_CORRELATION = 0.3
+#: A refined shift this near to the best one by whole pixels is believed, in pixels.
+_CONVINCING = 1.2
+#: Whole pixels around the expected shift that are tried.
+_SEARCHED = 3
 #: Spread of windows' shifts that counts as a real variation over the scene, in pixels.
 _REAL_SPREAD = 0.04
 _TUKEY = 4.685
@@ -78,14 +82,30 @@ def register(
     if min(common.shape) < _LEAST_SIDE or common.mean() < _LEAST_VALID / 2:
         return nothing
     fixed, other = (_detail(image, valid) for image, valid in ((reference, valid_reference), (moving, valid_moving)))
-    start = _agreed(_block_shifts(fixed.sum(axis=0), other.sum(axis=0), common), expected)
-    best = nothing
-    for first in dict.fromkeys((start, expected)):
-        found = _refined(reference, moving, valid_reference, valid_moving, first)
-        near = np.hypot(found.shift[0] - expected[0], found.shift[1] - expected[1]) <= _LARGEST
-        if near and found.found and found.correlation > best.correlation:
-            best = found
+    blocks = _agreed(_block_shifts(fixed.sum(axis=0), other.sum(axis=0), common), expected)
+    whole = _by_whole_pixels(fixed, other, common, expected)
+    starts = (blocks, whole, expected) if _apart(blocks, whole) <= 1.0 else (whole, blocks, expected)
+    best, least = nothing, float("inf")
+    for start in dict.fromkeys(starts):
+        found = _refined(reference, moving, valid_reference, valid_moving, start)
+        if not found.found or _apart(found.shift, expected) > _LARGEST:
+            continue
+        misfit = _misfit(fixed, other, common, found.shift)
+        if misfit < least:
+            best, least = found, misfit
+        if _apart(blocks, whole) <= 1.0 and _apart(found.shift, whole) <= _CONVINCING:
+            break
     return best
+
+
+def _misfit(fixed: np.ndarray, other: np.ndarray, common: np.ndarray, shift: tuple[float, float]) -> float:
+    """Mean difference of detail at a shift; each pixel counts up to a limit, so clouds cost the same wherever."""
+    moved = np.stack([moved_by(band, shift, order=1, mode="nearest") for band in other])
+    return float(np.mean(np.minimum(np.abs(fixed - moved), 2.0)[:, common]))
+
+
+def _apart(one: tuple[float, float], other: tuple[float, float]) -> float:
+    return float(np.hypot(one[0] - other[0], one[1] - other[1]))
 
 
 def _filled(image: np.ndarray, valid: np.ndarray) -> np.ndarray:
@@ -145,6 +165,28 @@ def _agreed(shifts: np.ndarray, expected: tuple[float, float]) -> tuple[float, f
     group = apart[(apart <= _AGREEING).sum(axis=1).argmax()] <= _AGREEING
     row, column = near[group].mean(axis=0)
     return float(row), float(column)
+
+
+def _by_whole_pixels(
+    fixed: np.ndarray, other: np.ndarray, common: np.ndarray, expected: tuple[float, float]
+) -> tuple[float, float]:
+    """The shift by whole pixels around the expected one at which detail differs least.
+
+    Differences count up to a limit, so a cloud costs the same wherever it lies; blocks that clouds cross may be misled.
+    """
+    middle = [int(round(side)) for side in expected]
+    rim = _SEARCHED + max(abs(side) for side in middle)
+    if min(common.shape) < 4 * rim:
+        return expected
+    inner = (slice(None), slice(rim, -rim), slice(rim, -rim))
+    still, told = fixed[inner], common[inner[1:]]
+    best = (float("inf"), expected)
+    for down in range(middle[0] - _SEARCHED, middle[0] + _SEARCHED + 1):
+        for right in range(middle[1] - _SEARCHED, middle[1] + _SEARCHED + 1):
+            moved = np.roll(other, (down, right), axis=(1, 2))[inner]
+            score = float(np.mean(np.minimum(np.abs(still - moved), 2.0)[:, told])) if told.any() else float("inf")
+            best = min(best, (score, (float(down), float(right))))
+    return best[1]
 
 
 def _refined(

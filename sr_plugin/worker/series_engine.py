@@ -20,7 +20,7 @@ from sr_plugin.core.session import RunSettings, TileResult, TileTask
 from sr_plugin.worker.backends.base import Backend
 from sr_plugin.worker.view_features import UNIT, view_features
 from sr_plugin.worker.view_fusion import back_projected, enlarge_view, shift_and_add
-from sr_plugin.worker.view_match import changed_pixels, masked_smooth, surroundings_offset
+from sr_plugin.worker.view_match import changed_pixels, masked_smooth, surroundings_offset, trust
 
 #: Smoothing that fills places where no view has data, in pixels.
 _FILL = 2.0
@@ -87,7 +87,13 @@ def match_views(
         values[number] += offset
         moved[number] += offset
     base = _filled_base(moved, present, np.asarray(series.typical, values.dtype))
-    weights = (valid & ~changed).astype(np.float32)
+    weights = valid.astype(np.float32)
+    grain = np.asarray(series.grain, values.dtype)
+    for number in range(1, len(moved) if series.threshold > 0 else 1):
+        sound = trust(base, moved[number], present[0] & present[number], grain) * ~changed[number]
+        # From the reference's pixels to the view's own.
+        back = (-shifts[number][0], -shifts[number][1])
+        weights[number] *= np.clip(enlarge_view(sound, 1, back, linear=True), 0.0, 1.0)
     for number, shift in enumerate(shifts):
         lacking = weights[number] == 0
         if lacking.any():

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sr_plugin.core.errors import ProtocolError, RuntimeMissing
+from sr_plugin.core.noise import noise_level
 from sr_plugin.core.protocol import NamedArray
 from sr_plugin.core.series import SeriesSettings
 from sr_plugin.worker.registration import Registration, combine, register
@@ -60,7 +61,7 @@ def place_views(
         varying = tuple((float(row), float(column)) for row, column in field.field)
         views.append(replace(view, shift=shift, field=varying, gains=gains, offsets=offsets))
         facts.append({"windows": field.windows, "spread": field.spread, "clear": _clear(windows, number)})
-    placed = replace(series, views=tuple(views), nodes=nodes)
+    placed = replace(series, views=tuple(views), nodes=nodes, grain=_grain(windows))
     return {"series": replace(placed, noise=_noise(windows, placed)).to_wire(), "views": facts}
 
 
@@ -131,6 +132,15 @@ def _brightness(
         for band in range(bands)
     ]
     return tuple(float(f"{gain:.6g}") for gain, _ in lines), tuple(float(f"{offset:.6g}") for _, offset in lines)
+
+
+def _grain(windows: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[float, ...]:
+    """Noise of the reference in each band, by the window in which it is least hidden by detail."""
+    bands = windows[0][0].shape[1]
+    clear = [values[0] for values, valid in windows if valid[0].all()]
+    return tuple(
+        float(f"{min((noise_level(image[band][None]) for image in clear), default=0.0):.6g}") for band in range(bands)
+    )
 
 
 def _noise(windows: Sequence[tuple[np.ndarray, np.ndarray]], series: SeriesSettings) -> tuple[float, ...]:

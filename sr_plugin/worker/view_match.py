@@ -11,6 +11,9 @@ _FINE, _WIDE = 1.0, 5.0
 _TRUNCATE = 3.0
 #: Registration and sharpness may differ: this share of the step to the next pixel is no change.
 _EDGE_SHARE = 0.5
+#: Surroundings in which detail is compared, and the share of its power that a sound view may differ by: shifted grids
+#: and noise make it 0.02 to 0.3 on real scenes seen twice, seasons 0.1 to 2, fields after years 2 to 30.
+_AROUND, _DETAIL_SHARE = 3.0, 0.2
 #: Weight of valid pixels around below which nothing is compared.
 _LEAST_SUPPORT = 0.05
 #: Pixels around a place that matching and comparing look at.
@@ -69,6 +72,24 @@ def changed_pixels(
     limit = threshold * noise[:, None, None] + _EDGE_SHARE * slope
     exceeds = (np.abs(difference(base, view, common)) > limit).any(axis=0)
     return binary_dilation(exceeds, np.ones((3, 3), bool)) & common
+
+
+def trust(base: np.ndarray, view: np.ndarray, common: np.ndarray, grain: np.ndarray) -> np.ndarray:
+    """How much the detail of a view tells about that of the base, ``(h, w)`` float32 from 0 to 1.
+
+    The same ground seen through shifted pixels differs by a small share of its detail; where it differs by more, the
+    ground is another one, and the view counts the less the more it does.
+
+    Args:
+        base, view: ``(bands, h, w)`` on one grid, matched in brightness.
+        common: ``(h, w)`` bool, where both are valid; elsewhere the answer is 1.
+        grain: ``(bands,)`` standard deviation of the noise of one image.
+    """
+    apart, _ = masked_smooth((view - base) ** 2, common, _AROUND)
+    detail, _ = masked_smooth((base - masked_smooth(base, common, 1.5)[0]) ** 2, common, _AROUND)
+    allowed = _DETAIL_SHARE * detail + (2.0 * grain[:, None, None]) ** 2
+    excess = np.mean(apart / np.maximum(allowed, 1e-12), axis=0)
+    return np.where(common, 1.0 / np.maximum(1.0, excess) ** 2, 1.0).astype(np.float32)
 
 
 def robust_line(given: np.ndarray, wanted: np.ndarray) -> tuple[float, float]:
