@@ -70,7 +70,7 @@ def fused(paths: Sequence[str], model: str, folder: pathlib.Path) -> np.ndarray:
 
 
 def simulated(truth: np.ndarray, mtf: float, folder: pathlib.Path, seed: int) -> List[str]:
-    """Views of a scene in reflectance: random shifts, haze, noise of 10 DN, and clouds that cover 30 % of each third."""
+    """Views of a scene in reflectance: random shifts, haze, noise of 10 DN, clouds over 30 % of every third."""
     rng = np.random.default_rng(seed)
     paths = []
     for number in range(max(_VIEWS)):
@@ -108,12 +108,14 @@ def evaluate_simulated(data: str) -> Dict[str, Dict[str, float]]:
                     row = rows.setdefault(f"{count} views", {})
                     row.setdefault("bicubic", []).append(bicubic)
                     for model in _METHODS:
-                        row.setdefault(model, []).append(psnr(fused(paths[:count], model, folder), truth * 10000, 10000))
+                        result = fused(paths[:count], model, folder)
+                        row.setdefault(model, []).append(psnr(result, truth * 10000, 10000))
                 row = rows.setdefault("1 view", {})
                 row.setdefault("bicubic", []).append(bicubic)
                 for model in _METHODS[1:]:
                     row.setdefault(model, []).append(psnr(fused(paths[:1], model, folder), truth * 10000, 10000))
-                print(json.dumps({"mtf": mtf, **{k: {m: v[-1] for m, v in r.items()} for k, r in rows.items()}}), flush=True)
+                latest = {name: {m: v[-1] for m, v in row.items()} for name, row in rows.items()}
+                print(json.dumps({"mtf": mtf, **latest}), flush=True)
     return {name: {m: round(float(np.mean(v)), 2) for m, v in row.items()} for name, row in rows.items()}
 
 

@@ -74,8 +74,8 @@ def card_of(path: pathlib.Path, model: SeriesNet, quality: dict) -> ModelCard:
         source="models/recipes/train_series.py",
         citation="After M. Deudon et al., HighRes-net: recursive fusion for multi-frame SR, 2020, arXiv:2002.06460",
         training_data=(
-            "Simulated series of Sentinel-2 scenes (18SVG, SSL4EO-S12, BigEarthNet, test images of open-source projects; "
-            "contains modified Copernicus Sentinel data) and NAIP chips; see models/recipes."
+            "Simulated series of Sentinel-2 scenes (18SVG, SSL4EO-S12, BigEarthNet, test images of open-source "
+            "projects; contains modified Copernicus Sentinel data) and NAIP chips; see models/recipes."
         ),
         quality=quality,
         notes=(

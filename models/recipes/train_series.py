@@ -78,7 +78,8 @@ def validate(model: SeriesNet, sets: List[Tuple[int, torch.Tensor, np.ndarray, n
     for count, features, fused, truth in sets:
         correction = np.concatenate([model(band).numpy()[0] for band in features]) * UNIT
         before, after = ((image - truth)[:, border, border] for image in (fused, fused + correction))
-        gains.setdefault(f"views-{count}", []).append(10 * math.log10(np.square(before).mean() / np.square(after).mean()))
+        ratio = float(np.square(before).mean() / np.square(after).mean())
+        gains.setdefault(f"views-{count}", []).append(10 * math.log10(ratio))
     return {name: round(float(np.mean(values)), 3) for name, values in gains.items()}
 
 

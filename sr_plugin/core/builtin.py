@@ -22,7 +22,9 @@ _REACH = {"nearest": 0, "bicubic": 2, "shift-and-add": 24, "average": 4}
 _CITATION = {
     "nearest": "",
     "bicubic": "R. Keys, Cubic convolution interpolation for digital image processing, doi:10.1109/TASSP.1981.1163711",
-    "shift-and-add": "M. Irani and S. Peleg, Improving resolution by image registration, doi:10.1016/1049-9652(91)90045-L",
+    "shift-and-add": (
+        "M. Irani and S. Peleg, Improving resolution by image registration, doi:10.1016/1049-9652(91)90045-L"
+    ),
     "average": "",
 }
 

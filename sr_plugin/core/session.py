@@ -182,7 +182,7 @@ class ModelSession(ABC):
         """Find how the views of a series lie and compare; no model is needed.
 
         Args:
-            arrays: windows of the stack of views, ``(planes, h, w)``, see :class:`~sr_plugin.core.series.SeriesSettings`.
+            arrays: windows of the stack, ``(planes, h, w)``, see :class:`~sr_plugin.core.series.SeriesSettings`.
             series: the shifts that the georeference tells.
             origins: column and row of each window on the reference's grid.
 

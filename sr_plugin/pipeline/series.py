@@ -7,12 +7,12 @@ import datetime
 import json
 import os
 from dataclasses import dataclass, replace
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from sr_plugin.core.builtin import builtin_card
 from sr_plugin.core.card import MULTI_IMAGE, ModelCard
 from sr_plugin.core.errors import OutputError, ParameterError, UnsupportedRaster
-from sr_plugin.core.series import CHANGES, IMAGE, MATCH_LOCAL, MATCHES, NO_VIEW, SeriesSettings, ViewPlace
+from sr_plugin.core.series import CHANGES, MATCH_LOCAL, MATCHES, NO_VIEW, SeriesSettings, ViewPlace
 from sr_plugin.core.series_dates import choose_views, date_in_text
 from sr_plugin.core.session import ModelSession
 from sr_plugin.pipeline.estimate import check_disk, estimate_run
@@ -130,7 +130,8 @@ def date_of(view: SeriesView, source: RasterSource) -> Optional[datetime.date]:
     """The date that was given for a view, else one in the raster's metadata or file name, else None."""
     if view.date is not None:
         return view.date
-    metadata: Dict[str, str] = {**(source.dataset.GetMetadata() or {}), **(source.dataset.GetMetadata("IMAGERY") or {})}
+    dataset = source.dataset
+    metadata: Dict[str, str] = {**(dataset.GetMetadata() or {}), **(dataset.GetMetadata("IMAGERY") or {})}
     for key in sorted(metadata):
         if key.upper().startswith(("ACQUISITION", "SENSING", "DATE_ACQUIRED", "PRODUCT_START", "DATATAKE_1_DATATAKE_S")):
             found = date_in_text(metadata[key])

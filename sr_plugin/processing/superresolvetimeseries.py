@@ -40,7 +40,8 @@ class SuperResolveTimeSeriesAlgorithm(SuperResolveAlgorithm):
 
     def tags(self) -> List[str]:
         """Words that people search for."""
-        return tr("super-resolution,multi-image,multi-frame,series,dates,fusion,co-registration,clouds,stack").split(",")
+        words = tr("super-resolution,multi-image,multi-frame,series,dates,fusion,co-registration,clouds,stack")
+        return words.split(",")
 
     def shortDescription(self) -> str:  # noqa: N802 - QGIS API
         """One line for lists and tooltips."""
@@ -51,13 +52,13 @@ class SuperResolveTimeSeriesAlgorithm(SuperResolveAlgorithm):
         paragraphs = (
             tr(
                 "Several rasters of one place see it through pixels that lie a fraction of a pixel apart. Together they "
-                "hold finer detail than each of them. This algorithm finds these shifts, brings the rasters to the "
-                "values of a reference, leaves out clouds and what changed, and fuses the rest on a grid K times as "
+                "hold finer detail than each of them. This algorithm finds these shifts, brings the rasters to "
+                "the values of a reference, leaves out clouds and what changed, and fuses the rest on a grid K times as "
                 "fine."
             ),
             tr(
-                "The result is the reference, sharper: its date, its values, its grid. Where other dates show something "
-                "else, only the reference is used; the changed pixels can be written as a raster of their own."
+                "The result is the reference, sharper: its date, its values, its grid. Where other dates show "
+                "something else, only the reference is used; the changed pixels can be written as a raster of their own."
             ),
             tr(
                 "<b>Detail that several views agree on was measured; what the network series-x2 adds is estimated; it "

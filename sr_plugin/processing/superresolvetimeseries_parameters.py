@@ -46,8 +46,8 @@ def _model() -> QgsProcessingParameterDefinition:
     return _with_help(
         model,
         tr(
-            "series-x2 fuses the views and sharpens the result with a small network; shift-and-add:K fuses them without "
-            "one; average:K is their plain mean, a yardstick. Or the path of a multi-image model such as HighRes-net."
+            "series-x2 fuses the views and sharpens the result with a small network; shift-and-add:K fuses them "
+            "without one; average:K is their plain mean, a yardstick. Or the path of a multi-image model such as HighRes-net."
         ),
     )
 
@@ -133,7 +133,7 @@ def advanced_parameters() -> List[QgsProcessingParameterDefinition]:
         ),
         _advanced(
             QgsProcessingParameterString("DATES", tr("Dates of the rasters"), "", False, True),
-            tr("With commas between them, in the order of the rasters: 2020-06-04,,2020-08-23. Empty ones are looked for."),
+            tr("With commas between them, in the order of the rasters: 2020-06-04,,2020-08-23. Empty: looked for."),
         ),
         _advanced(
             QgsProcessingParameterBoolean("REGISTER", tr("Find shifts in the images"), True),

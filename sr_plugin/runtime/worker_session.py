@@ -265,7 +265,8 @@ class WorkerSession(ModelSession):
     ) -> Dict[str, Any]:
         """See :class:`ModelSession`."""
         places = [[column, row] for column, row in origins]
-        answer = self._ask({"type": "place", "series": series.to_wire(), "origins": places}, arrays).header.get("answer")
+        header = {"type": "place", "series": series.to_wire(), "origins": places}
+        answer = self._ask(header, arrays).header.get("answer")
         if not isinstance(answer, dict):
             raise ProtocolError("The worker answered 'place' in a form that is not understood.")
         return answer

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import binary_erosion, gaussian_filter, shift as moved_by
+from scipy.ndimage import binary_erosion, gaussian_filter
+from scipy.ndimage import shift as moved_by
 
 #: Smoothing before comparing, in pixels: below it there is aliasing, which differs from view to view.
 _FINE, _COARSE = 0.8, 8.0
@@ -228,14 +229,14 @@ def _step(
 ) -> tuple[np.ndarray, float, float]:
     """One step of the shift, its standard error, and the weighted correlation at the place before the step.
 
-    What a pixel may be wrong by is the noise, and what a shift wrong by ``tolerance`` pixels makes of its slope: else, in
-    a scene that is mostly smooth water, all of the land would be taken for clouds.
+    What a pixel may be wrong by is the noise, and what a shift wrong by ``tolerance`` pixels makes of its slope: else,
+    in a scene that is mostly smooth water, all of the land would be taken for clouds.
     """
     moved = np.stack([moved_by(band, shift, order=3, mode="nearest") for band in other])
     left = np.zeros((2, 2))
     right = np.zeros(2)
     shared = total = 0.0
-    for one, two in zip(fixed, moved):
+    for one, two in zip(fixed, moved, strict=False):
         down, across = np.gradient(two)
         y, x = one[sound], two[sound]
         gain, offset, noise = _robust_fit(x, y)

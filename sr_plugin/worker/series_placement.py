@@ -80,7 +80,7 @@ def _middles(windows: Sequence[tuple[np.ndarray, np.ndarray]], origins: Sequence
     return np.array(
         [
             (row + valid.shape[1] / 2.0, column + valid.shape[2] / 2.0)
-            for (_, valid), (column, row) in zip(windows, origins)
+            for (_, valid), (column, row) in zip(windows, origins, strict=False)
         ]
     )
 
@@ -116,7 +116,7 @@ def _brightness(
     bands = windows[0][0].shape[1]
     given: list[list[np.ndarray]] = [[] for _ in range(bands)]
     wanted: list[list[np.ndarray]] = [[] for _ in range(bands)]
-    for (values, valid), registration in zip(windows, found):
+    for (values, valid), registration in zip(windows, found, strict=False):
         moved, common = _moved(values, valid, number, registration.shift if registration.found else shift)
         places = np.flatnonzero(common)
         if not places.size:

@@ -48,7 +48,7 @@ def view_features(
     middle = fine.mean(axis=0)
     own = (fine - gaussian_filter(middle, _SURROUNDINGS, truncate=_REACH, mode="nearest")) / UNIT
     features = np.empty((count, 2 * scale**2 + 4, height, width), np.float32)
-    for number, (view, weight, shift) in enumerate(zip(views, weights, shifts)):
+    for number, (view, weight, shift) in enumerate(zip(views, weights, shifts, strict=False)):
         apart = to_phases(enlarge_view(view, scale, shift) - fused, scale)
         features[number, : scale**2] = weight * apart / UNIT
         features[number, scale**2] = weight * (view - observe(fused, scale, shift, psf)) / UNIT

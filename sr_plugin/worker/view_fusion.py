@@ -45,7 +45,7 @@ def _enlargement(length: int, scale: int, shift: float, linear: bool) -> BandedM
 
 @lru_cache(maxsize=256)
 def _observation(length: int, scale: int, shift: float, psf: PointSpread) -> tuple[BandedMatrix, BandedMatrix]:
-    """``(length, length * scale)``: what a view's pixels see of the fine grid, rows summing to one; and its transpose."""
+    """``(length, length * scale)``: what a view's pixels see of the fine grid, rows of sum one; and its transpose."""
     fine = np.arange(length * scale) + 0.5
     centre = (np.arange(length) + 0.5 + shift) * scale
     distance = np.abs(fine[None, :] - np.clip(centre, 0.5, length * scale - 0.5)[:, None])
@@ -72,7 +72,8 @@ def enlarge_view(view: np.ndarray, scale: int, shift: tuple[float, float], linea
         ``(..., h * scale, w * scale)`` float32.
     """
     rows, columns = (
-        _enlargement(length, scale, round(moved, _DIGITS), linear) for length, moved in zip(view.shape[-2:], shift)
+        _enlargement(length, scale, round(moved, _DIGITS), linear)
+        for length, moved in zip(view.shape[-2:], shift, strict=True)
     )
     return apply_both(rows, columns, view)
 
@@ -81,7 +82,7 @@ def observe(image: np.ndarray, scale: int, shift: tuple[float, float], psf: Poin
     """What a view with this shift sees of ``(..., h * scale, w * scale)``; gives ``(..., h, w)``."""
     rows, columns = (
         _observation(length // scale, scale, round(moved, _DIGITS), psf)[0]
-        for length, moved in zip(image.shape[-2:], shift)
+        for length, moved in zip(image.shape[-2:], shift, strict=True)
     )
     return apply_both(rows, columns, image)
 
@@ -89,7 +90,8 @@ def observe(image: np.ndarray, scale: int, shift: tuple[float, float], psf: Poin
 def project_back(view: np.ndarray, scale: int, shift: tuple[float, float], psf: PointSpread) -> np.ndarray:
     """The transpose of :func:`observe`: ``(..., h, w)`` to ``(..., h * scale, w * scale)``."""
     rows, columns = (
-        _observation(length, scale, round(moved, _DIGITS), psf)[1] for length, moved in zip(view.shape[-2:], shift)
+        _observation(length, scale, round(moved, _DIGITS), psf)[1]
+        for length, moved in zip(view.shape[-2:], shift, strict=True)
     )
     return apply_both(rows, columns, view)
 
@@ -113,7 +115,7 @@ def shift_and_add(
     trace = 1e-3
     total = trace * enlarge_view(base, scale, (0.0, 0.0))
     weight = np.full(total.shape[1:], trace, np.float32)
-    for view, part, shift in zip(views, weights, shifts):
+    for view, part, shift in zip(views, weights, shifts, strict=True):
         share = np.clip(enlarge_view(part, scale, shift, linear=True), 0.0, 1.0)
         total += share * enlarge_view(view, scale, shift)
         weight += share
@@ -140,12 +142,12 @@ def back_projected(
         psf: how a view's pixel sees the fine grid.
         iterations: rounds.
     """
-    seen = sum(project_back(part, scale, shift, psf) for part, shift in zip(weights, shifts))
+    seen = sum(project_back(part, scale, shift, psf) for part, shift in zip(weights, shifts, strict=True))
     norm = 1.0 / np.maximum(seen, _LEAST_WEIGHT / scale**2)
     ahead, momentum = image, 1.0
     for _ in range(iterations):
         change = np.zeros_like(image)
-        for view, part, shift in zip(views, weights, shifts):
+        for view, part, shift in zip(views, weights, shifts, strict=True):
             change += project_back(part * (view - observe(ahead, scale, shift, psf)), scale, shift, psf)
         moved = ahead + norm * change
         following = (1.0 + math.sqrt(1.0 + 4.0 * momentum**2)) / 2.0

@@ -34,7 +34,10 @@ def masked_smooth(image: np.ndarray, valid: np.ndarray, sigma: float) -> tuple[n
     kind = image.dtype if image.dtype.kind == "f" else np.dtype(np.float32)
     weight = gaussian_filter(valid.astype(kind), sigma, truncate=_TRUNCATE, mode="constant")
     total = np.stack(
-        [gaussian_filter(np.where(valid, band, 0).astype(kind), sigma, truncate=_TRUNCATE, mode="constant") for band in image]
+        [
+            gaussian_filter(np.where(valid, band, 0).astype(kind), sigma, truncate=_TRUNCATE, mode="constant")
+            for band in image
+        ]
     )
     return np.divide(total, weight, out=np.zeros_like(total), where=weight > 1e-6), weight
 
