@@ -34,6 +34,8 @@ from sr_plugin.runtime.worker_session import WorkerSession
 _MATCH_REACH = 48
 #: Bytes that a tile may take.
 _MEMORY = 1 << 30
+#: Beginnings of metadata keys that hold the date of the image.
+_DATE_KEYS = ("ACQUISITION", "SENSING", "DATE_ACQUIRED", "PRODUCT_START", "DATATAKE_1_DATATAKE_S")
 _CHANGES_TITLE = "Views that differ from the reference"
 
 
@@ -133,7 +135,7 @@ def date_of(view: SeriesView, source: RasterSource) -> Optional[datetime.date]:
     dataset = source.dataset
     metadata: Dict[str, str] = {**(dataset.GetMetadata() or {}), **(dataset.GetMetadata("IMAGERY") or {})}
     for key in sorted(metadata):
-        if key.upper().startswith(("ACQUISITION", "SENSING", "DATE_ACQUIRED", "PRODUCT_START", "DATATAKE_1_DATATAKE_S")):
+        if key.upper().startswith(_DATE_KEYS):
             found = date_in_text(metadata[key])
             if found is not None:
                 return found

@@ -51,18 +51,18 @@ class SuperResolveTimeSeriesAlgorithm(SuperResolveAlgorithm):
         """The text beside the dialog."""
         paragraphs = (
             tr(
-                "Several rasters of one place see it through pixels that lie a fraction of a pixel apart. Together they "
-                "hold finer detail than each of them. This algorithm finds these shifts, brings the rasters to "
-                "the values of a reference, leaves out clouds and what changed, and fuses the rest on a grid K times as "
-                "fine."
+                "Several rasters of one place see it through pixels that lie a fraction of a pixel apart. Together "
+                "they hold finer detail than each of them. This algorithm finds these shifts, brings the rasters to "
+                "the values of a reference, leaves out clouds and what changed, and fuses the rest on a grid K times "
+                "as fine."
             ),
             tr(
                 "The result is the reference, sharper: its date, its values, its grid. Where other dates show "
                 "something else, only the reference is used; the changed pixels can be written as a raster of their own."
             ),
             tr(
-                "<b>Detail that several views agree on was measured; what the network series-x2 adds is estimated; it "
-                "does not measure it.</b> With shift-and-add:K nothing is added. With one raster there is nothing to "
+                "<b>Detail that several views agree on was measured; what the network series-x2 adds is estimated; "
+                "it does not measure it.</b> With shift-and-add:K nothing is added. With one raster there is nothing to "
                 "fuse, and the result is little more than an interpolation."
             ),
         )

@@ -47,7 +47,8 @@ def _model() -> QgsProcessingParameterDefinition:
         model,
         tr(
             "series-x2 fuses the views and sharpens the result with a small network; shift-and-add:K fuses them "
-            "without one; average:K is their plain mean, a yardstick. Or the path of a multi-image model such as HighRes-net."
+            "without one; average:K is their plain mean, a yardstick. Or the path of a multi-image model such as "
+            "HighRes-net."
         ),
     )
 
