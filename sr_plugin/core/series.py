@@ -7,11 +7,10 @@ from typing import Any, Dict, Mapping, Tuple
 
 import numpy as np
 
+from sr_plugin.core.series_choices import MATCH_LOCAL
+
 #: What a tile of a series becomes: the fused image, or how many views differ from the reference at each pixel.
 IMAGE, CHANGES = "image", "changes"
-#: How the values of a view are brought to those of the reference.
-MATCH_LOCAL, MATCH_GLOBAL, MATCH_NONE = "local", "global", "none"
-MATCHES = (MATCH_LOCAL, MATCH_GLOBAL, MATCH_NONE)
 #: Value of a changed-pixels raster where no view has data.
 NO_VIEW = 255
 
@@ -49,7 +48,7 @@ class SeriesSettings:
         grain: for each band, the noise of the reference alone (standard deviation, data units).
         typical: for each band, a value for places without any valid pixel around.
         output: :data:`IMAGE` or :data:`CHANGES`.
-        match: one of :data:`MATCHES`.
+        match: one of :data:`~sr_plugin.core.series_choices.MATCHES`.
         threshold: multiples of the noise beyond which a view counts as changed; 0 takes nothing for a change.
     """
 

@@ -12,7 +12,8 @@ from typing import Dict, List, Optional, Sequence, Tuple
 from sr_plugin.core.builtin import builtin_card
 from sr_plugin.core.card import MULTI_IMAGE, ModelCard
 from sr_plugin.core.errors import OutputError, ParameterError, UnsupportedRaster
-from sr_plugin.core.series import CHANGES, MATCH_LOCAL, MATCHES, NO_VIEW, SeriesSettings, ViewPlace
+from sr_plugin.core.series import CHANGES, NO_VIEW, SeriesSettings, ViewPlace
+from sr_plugin.core.series_choices import MATCH_LOCAL, MATCHES
 from sr_plugin.core.series_dates import choose_views, date_in_text
 from sr_plugin.core.session import ModelSession
 from sr_plugin.pipeline.estimate import check_disk, estimate_run

@@ -58,12 +58,12 @@ class SuperResolveTimeSeriesAlgorithm(SuperResolveAlgorithm):
             ),
             tr(
                 "The result is the reference, sharper: its date, its values, its grid. Where other dates show "
-                "something else, only the reference is used; the changed pixels can be written as a raster of their own."
+                "something else, they do not count; the changed pixels can be written as a raster of their own."
             ),
             tr(
                 "<b>Detail that several views agree on was measured; what the network series-x2 adds is estimated; "
-                "it does not measure it.</b> With shift-and-add:K nothing is added. With one raster there is nothing to "
-                "fuse, and the result is little more than an interpolation."
+                "it does not measure it.</b> With shift-and-add:K nothing is added. With one raster there is "
+                "nothing to fuse, and the result is an interpolation, sharpened."
             ),
         )
         return "".join(f"<p>{paragraph}</p>" for paragraph in paragraphs)

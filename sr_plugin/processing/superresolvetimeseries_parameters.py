@@ -18,7 +18,7 @@ from qgis.core import (
     QgsProcessingParameterString,
 )
 
-from sr_plugin.core.series import MATCHES
+from sr_plugin.core.series_choices import MATCHES
 from sr_plugin.processing import superresolve_parameters as shared
 from sr_plugin.processing.qgis_enums import ADVANCED, DATE_ONLY, DOUBLE, INTEGER, RASTERS
 from sr_plugin.processing.translation import tr

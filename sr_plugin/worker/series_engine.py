@@ -15,7 +15,8 @@ from sr_plugin.core.pixel_type import cast_pixels, working_type
 from sr_plugin.core.protocol import NamedArray
 from sr_plugin.core.radiometry import from_model, to_model
 from sr_plugin.core.resampling import enlarge_cubic
-from sr_plugin.core.series import CHANGES, MATCH_LOCAL, MATCH_NONE, NO_VIEW, SeriesSettings
+from sr_plugin.core.series import CHANGES, NO_VIEW, SeriesSettings
+from sr_plugin.core.series_choices import MATCH_LOCAL, MATCH_NONE
 from sr_plugin.core.session import RunSettings, TileResult, TileTask
 from sr_plugin.worker.backends.base import Backend
 from sr_plugin.worker.view_features import UNIT, view_features

@@ -13,7 +13,8 @@ pytest.importorskip("scipy")
 pytest.importorskip("skimage")
 
 from sr_plugin.core.errors import Cancelled, ParameterError, UnsupportedRaster  # noqa: E402
-from sr_plugin.core.series import MATCHES, ViewPlace  # noqa: E402
+from sr_plugin.core.series import ViewPlace  # noqa: E402
+from sr_plugin.core.series_choices import MATCHES  # noqa: E402
 from sr_plugin.pipeline import series as series_module  # noqa: E402
 from sr_plugin.pipeline.request import SuperResolveRequest  # noqa: E402
 from sr_plugin.pipeline.series import SeriesRequest, SeriesView, superresolve_series  # noqa: E402
