@@ -395,7 +395,8 @@ def _tell(report: ViewReport, feedback: RunFeedback) -> None:
     where = f"'{report.name}'" + (f" of {report.date.isoformat()}" if report.date else "")
     told = f"{where}: shifted by {row:+.3f} rows and {column:+.3f} columns"
     if report.windows:
-        feedback.message(f"{told} ({report.windows} window(s) agree within {report.spread:.3f} pixels).")
+        agree = f"{report.windows} windows agree within {report.spread:.3f} pixels"
+        feedback.message(f"{told} ({agree if report.windows > 1 else 'by one window'}).")
     elif report.clear < 0.05:
         feedback.warning(f"{where} shows next to nothing of this place, so it adds next to nothing.")
     else:

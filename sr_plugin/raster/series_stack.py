@@ -71,7 +71,7 @@ def place_view(source: RasterSource, reference: RasterSource) -> PlacedView:
         misses = [np.subtract(grid.to_pixel(*own.to_map(*c)), (left + c[0], top + c[1])) for c in corners]
         if float(np.abs(misses).max()) <= _SLACK:
             column, row = round(left), round(top)
-            return PlacedView(source, (column, row), (round(top - row, 6), round(left - column, 6)), False)
+            return PlacedView(source, (column, row), (round(top - row, 6) + 0.0, round(left - column, 6) + 0.0), False)
     return PlacedView(source, (0, 0), (0.0, 0.0), True)
 
 

@@ -53,7 +53,7 @@ def fuse(tmp_path):
     return go
 
 
-@pytest.mark.parametrize("model", ["shift-and-add:2", "series-x2"])
+@pytest.mark.parametrize("model", ["shift-and-add:2", pytest.param("series-x2", marks=pytest.mark.slow)])
 def test_tiles_leave_no_seams(views, fuse, model):
     whole = read_raster(fuse(views, model, "whole.tif", tile=512).run.output).astype(int)
     tiled = read_raster(fuse(views, model, "tiled.tif", tile=64).run.output).astype(int)

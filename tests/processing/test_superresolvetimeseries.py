@@ -86,6 +86,7 @@ def _psnr(path: str, fine: np.ndarray, read_pixels) -> float:
     return float(10 * np.log10(1.0 / np.mean(error**2)))
 
 
+@pytest.mark.slow
 def test_several_views_beat_one_and_their_average(series, fuse, fine, read_pixels, tmp_path):
     outputs = fuse(series, CHANGES=str(tmp_path / "changes.tif"))
     fused = _psnr(outputs["OUTPUT"], fine, read_pixels)
@@ -136,6 +137,7 @@ def test_dates_can_be_given(write, fine, fuse):
     assert [view["name"] for view in json.loads(outputs["VIEWS"])] == ["view2.tif", "view1.tif"]
 
 
+@pytest.mark.slow
 def test_a_view_without_clear_pixels_changes_nothing(series, write, fine, fuse, read_pixels, feedback, tmp_path):
     cloud = np.zeros_like(_observed(fine, (0.0, 0.0)))
     blind = write(cloud, "view_20200605.tif", nodata=1)
@@ -145,6 +147,7 @@ def test_a_view_without_clear_pixels_changes_nothing(series, write, fine, fuse, 
     assert any("view_20200605.tif" in text for text in feedback.warnings)
 
 
+@pytest.mark.slow
 def test_a_cloud_mask_is_respected(series, write, fine, fuse, read_pixels, tmp_path):
     """A cloud that a mask knows leaves no trace, even where changes are not looked for."""
     view = _observed(fine, (0.4, 0.1))

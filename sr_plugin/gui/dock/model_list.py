@@ -9,7 +9,7 @@ from typing import List, Optional, Tuple
 from qgis.core import QgsSettings
 
 from sr_plugin.core.builtin import builtin_card
-from sr_plugin.core.card import ModelCard
+from sr_plugin.core.card import MULTI_IMAGE, ModelCard
 from sr_plugin.core.catalogue import OFFERED_BUILTINS, installed_models, shipped_models
 from sr_plugin.processing.translation import tr
 
@@ -45,7 +45,8 @@ def _title(card: ModelCard) -> str:
 
 
 def _entries(cards: List[ModelCard]) -> List[ModelEntry]:
-    return [ModelEntry(card.name, _title(card), card) for card in cards]
+    """Entries of the models that take one raster."""
+    return [ModelEntry(card.name, _title(card), card) for card in cards if card.kind != MULTI_IMAGE]
 
 
 def model_groups() -> List[Tuple[str, List[ModelEntry]]]:
