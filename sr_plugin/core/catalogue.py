@@ -45,7 +45,7 @@ def installed_models() -> List[ModelCard]:
 
 
 def available_models() -> List[ModelCard]:
-    """Shipped, installed and the usual built-in models, in this order; those for several views of one place left out."""
+    """Shipped, installed and the usual built-in models that take one raster, in this order."""
     builtin = [card for card in map(builtin_card, OFFERED_BUILTINS) if card is not None]
     return [card for card in shipped_models() + installed_models() + builtin if card.kind != MULTI_IMAGE]
 
