@@ -192,12 +192,12 @@ def _fitting_margin(margin: int, card: ModelCard) -> int:
     return margin
 
 
-def _tile(request: SuperResolveRequest, card: ModelCard, margin: int, bands: int) -> int:
+def _tile(request: SuperResolveRequest, card: ModelCard, margin: int, bands: int, area: Window, bounds: Window) -> int:
     if request.tile < 0:
         raise ParameterError("The tile size cannot be negative.", "Use 0 to choose it by memory.")
     if card.reach is None:
         return min(_window(card))
-    tile = request.tile or choose_tile(card, margin, bands)
+    tile = request.tile or choose_tile(card, margin, bands, area, bounds)
     multiple = card.tiles.multiple_of
     return max(multiple, tile // multiple * multiple)
 
@@ -325,7 +325,7 @@ def _plan(
         area=area,
         card=card,
         settings=_settings(request, card, scaling, pixel_type, fed, len(infos)),
-        tile=_tile(request, card, margin, len(infos)),
+        tile=_tile(request, card, margin, len(infos), area, source.grid.window),
         margin=margin,
         nodata=None if mask_band else _nodata(request, infos, pixel_type, marked_gaps),
         mask=mask_digest(request.mask) if request.mask is not None else "",

@@ -36,7 +36,7 @@ _QUIT_SECONDS = 5.0
 _PATIENCE = 60.0
 #: Loading a library may stop all threads of a Python for long, so other requests get so many times that patience.
 _LOADING = 5.0
-_TILES = ("infer", "edges")
+_TILES = ("infer", "edges", "patch_shifts")
 
 
 class WorkerSession(ModelSession):
@@ -270,6 +270,10 @@ class WorkerSession(ModelSession):
         if not isinstance(answer, dict):
             raise ProtocolError("The worker answered 'place' in a form that is not understood.")
         return answer
+
+    def patch_shifts(self, arrays: Sequence[NamedArray]) -> Future[TileResult]:
+        """See :class:`ModelSession`."""
+        return self._tile({"type": "patch_shifts"}, arrays)
 
     def figure(self, arrays: Sequence[NamedArray], description: Mapping[str, Any]) -> bytes:
         """See :class:`ModelSession`."""

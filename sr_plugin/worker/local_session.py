@@ -16,6 +16,7 @@ from sr_plugin.worker import inspection
 from sr_plugin.worker.edges import compare_edges
 from sr_plugin.worker.engine import Engine
 from sr_plugin.worker.figure import draw_figure
+from sr_plugin.worker.patch_registration import patch_shifts
 
 
 class LocalSession(ModelSession):
@@ -58,6 +59,10 @@ class LocalSession(ModelSession):
         from sr_plugin.worker.series_placement import place_views
 
         return self._pool.submit(place_views, arrays, series, origins).result()
+
+    def patch_shifts(self, arrays: Sequence[NamedArray]) -> Future[TileResult]:
+        """See :class:`ModelSession`."""
+        return self._pool.submit(patch_shifts, arrays)
 
     def figure(self, arrays: Sequence[NamedArray], description: Mapping[str, Any]) -> bytes:
         """See :class:`ModelSession`."""
