@@ -311,7 +311,7 @@ class _Preparation:
         whole = replace(
             plan,
             source=identity,
-            settings=replace(plan.settings, series=series),
+            settings=replace(plan.settings, series=series, backend=_runtime(card)),
             margin=margin,
             tile=max(multiple, tile // multiple * multiple),
             nodata=_nodata(plan.nodata, plan.mask_band, plan.settings.output_type),
@@ -368,6 +368,12 @@ class _Preparation:
             smooth=False,
         )
         return replace(image, plan=plan, output=output, estimate=estimate_run(plan, output))
+
+
+def _runtime(card: ModelCard) -> str:
+    """Networks that count views as they run cannot be converted to a graph, which holds for one number of them."""
+    by_batch = card.family in ("builtin", "seriesnet")
+    return "auto" if by_batch or any(weight.container == "onnx" for weight in card.weights) else "torch"
 
 
 def _tile(card: ModelCard, margin: int, series: SeriesSettings) -> int:

@@ -156,6 +156,18 @@ def test_an_unknown_match_is_refused(views, fuse):
     assert MATCHES == ("local", "global", "none")
 
 
+def test_a_published_kind_of_network_takes_any_number_of_views(views, fuse, tmp_path):
+    torch = pytest.importorskip("torch")
+    from sr_plugin.worker.architectures.highresnet import HighResNet
+
+    torch.manual_seed(0)
+    path = str(tmp_path / "network.pt")
+    torch.save(HighResNet(1, 8, 1, 2).state_dict(), path)
+    result = fuse(views, path)
+    assert result.run.backend.startswith("torch")
+    assert read_raster(result.run.output).shape == (1, 260, 300)
+
+
 def test_the_tile_follows_from_the_number_of_views(views):
     card = series_module.builtin_card("shift-and-add:2")
     place = ViewPlace((0.0, 0.0))
