@@ -34,6 +34,8 @@ class RunSettings:
         consistency: make the result, brought back to the input's resolution, equal to the input.
         threads: CPU threads, 0 for as many as there are cores.
         backend: ``auto``, or the runtime that has to be used: ``openvino``, ``onnxruntime`` or ``torch``.
+        spread: give, instead of the result, its standard deviation over flips and quarter turns of the tile.
+        spread_limit: where that deviation is larger, in data units, bicubic takes the place of the result; 0 for never.
         pixels: input pixels that the whole job computes, 0 where unknown; tells whether measuring pays.
         series: tiles are stacks of the views of a series, which are fused; None for single images.
     """
@@ -47,6 +49,8 @@ class RunSettings:
     consistency: bool = False
     threads: int = 0
     backend: str = "auto"
+    spread: bool = False
+    spread_limit: float = 0.0
     pixels: int = field(default=0, compare=False)
     series: Optional[SeriesSettings] = None
 

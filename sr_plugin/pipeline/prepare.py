@@ -100,7 +100,31 @@ def _masked_area(area: Window, grid: Grid, mask: Sequence[bytes]) -> Window:
     return reached
 
 
+def _check_spread(request: SuperResolveRequest, card: ModelCard, fed: int) -> None:
+    """Refuse what has no spread.
+
+    Raises:
+        ParameterError: for interpolations, and for a limit that cannot be used.
+    """
+    if not request.spread and request.spread_limit is None:
+        return
+    if not card.weights:
+        raise ParameterError(
+            f"'{card.name}' interpolates, so nothing of it is uncertain.", "Choose a model, or leave uncertainty out."
+        )
+    if request.spread_limit is not None:
+        if not (np.isfinite(request.spread_limit) and request.spread_limit > 0):
+            raise ParameterError("The limit of the uncertainty must be above 0.", "Leave it empty for none.")
+        if card.output_count(fed) != fed:
+            raise ParameterError(
+                f"The bands of the model '{card.name}' are not those of the input, so bicubic cannot replace them.",
+                "Leave the limit of the uncertainty empty.",
+            )
+
+
 def _output_type(request: SuperResolveRequest, bands: Sequence[BandInfo]) -> str:
+    if request.spread:
+        return "float32"
     if not request.output_type:
         return common_type([b.pixel_type for b in bands]).name
     if request.output_type not in PIXEL_TYPES:
@@ -132,7 +156,8 @@ def _nodata(request: SuperResolveRequest, bands: Sequence[BandInfo], pixel_type:
             )
         return request.nodata
     for band in bands:
-        if band.nodata is not None and fits_type(band.nodata, pixel_type):
+        # Of a deviation, which may well be 0, no number of the source can mark gaps.
+        if band.nodata is not None and fits_type(band.nodata, pixel_type) and not request.spread:
             return band.nodata
     # A value that the band's own type cannot hold marks no pixel at all.
     declared = any(band.nodata is not None and fits_type(band.nodata, band.pixel_type) for band in bands)
@@ -202,7 +227,15 @@ def _tile(request: SuperResolveRequest, card: ModelCard, margin: int, bands: int
     return max(multiple, tile // multiple * multiple)
 
 
-def _output_bands(card: ModelCard, infos: Sequence[BandInfo], fed: int) -> List[OutputBand]:
+def _output_bands(card: ModelCard, infos: Sequence[BandInfo], fed: int, spread: bool) -> List[OutputBand]:
+    bands = _result_bands(card, infos, fed)
+    if not spread:
+        return bands
+    # A deviation has the scale of its band, but no offset, colour or wavelength.
+    return [OutputBand(description=f"{b.description} uncertainty".strip(), scale=b.scale, unit=b.unit) for b in bands]
+
+
+def _result_bands(card: ModelCard, infos: Sequence[BandInfo], fed: int) -> List[OutputBand]:
     count = card.output_count(fed)
     carried = [OutputBand.like(info) for info in infos[fed:]]
     if count == fed and card.kind == SINGLE_IMAGE:
@@ -220,6 +253,11 @@ def _provenance(request: SuperResolveRequest, card: ModelCard, scaling: ScalingC
         "margin": plan.margin,
         "normalisation": scaling.description,
     }
+    if request.spread_limit is not None:
+        settings["bicubic_above_uncertainty"] = request.spread_limit
+    note = "Detail finer than the input was estimated by a model, not measured."
+    if request.spread:
+        note = "Standard deviation of the model's result over flips and quarter turns of the input."
     return {
         "SR_MODEL": card.name,
         "SR_MODEL_TITLE": card.title,
@@ -227,7 +265,7 @@ def _provenance(request: SuperResolveRequest, card: ModelCard, scaling: ScalingC
         "SR_SCALE": str(card.scale),
         "SR_SOURCE": os.path.basename(request.input),
         "SR_SETTINGS": json.dumps(settings, sort_keys=True),
-        "SR_NOTE": "Detail finer than the input was estimated by a model, not measured.",
+        "SR_NOTE": note,
         "TIFFTAG_SOFTWARE": f"Super-Resolution for QGIS {plugin_version()}",
         "TIFFTAG_DATETIME": datetime.datetime.now().strftime("%Y:%m:%d %H:%M:%S"),
     }
@@ -303,6 +341,7 @@ def _plan(
             "Luminance mode needs a model of one band and exactly three bands (red, green, blue).",
             "Choose three bands, or leave luminance mode off.",
         )
+    _check_spread(request, card, fed)
     numbers = [info.number for info in infos]
     pixel_type = _output_type(request, infos)
     marked_gaps = source.masked or any(i.pixel_type.startswith("float") for i in infos) or request.mask is not None
@@ -332,7 +371,7 @@ def _plan(
         storage=tuple(request.create_options),
         mask_band=mask_band,
     )
-    output = _output(request, source, plan, _output_bands(card, infos, fed), scaling)
+    output = _output(request, source, plan, _output_bands(card, infos, fed, request.spread), scaling)
     estimate = estimate_run(plan, output)
     check_disk(estimate, output.path, partial_files(output.path, plan.digest).raster)
     typical = typical_values(sample.data, valid)
@@ -350,7 +389,9 @@ def _settings(
         precision=request.precision,
         luminance=request.luminance,
         fed_bands=fed if fed < count else 0,
-        consistency=request.consistency,
+        consistency=request.consistency and not request.spread,
+        spread=request.spread,
+        spread_limit=request.spread_limit or 0.0,
     )
 
 

@@ -34,6 +34,9 @@ class SuperResolveRequest:
             instead of sharpening every band on its own.
         exact: read margins as wide as the formal reach of the model even where a narrower one was measured to do.
         cog: store the result as a cloud-optimised GeoTIFF, which needs room for a second copy meanwhile.
+        spread: write, instead of the result, its standard deviation over flips and quarter turns of the input, in
+            float32 and the units of the data: how much the model guesses. It takes as long as eight runs.
+        spread_limit: where that deviation is larger, bicubic takes the place of the result; None for never.
         keep_partial: keep what is done when the run is cancelled.
         create_options: GDAL creation options (``KEY=VALUE``) that replace the defaults of the same key.
         worker_python: Python for the worker, empty to find one.
@@ -58,6 +61,8 @@ class SuperResolveRequest:
     luminance: bool = False
     exact: bool = False
     cog: bool = False
+    spread: bool = False
+    spread_limit: Optional[float] = None
     keep_partial: bool = False
     create_options: Tuple[str, ...] = ()
     worker_python: str = ""

@@ -19,6 +19,7 @@ from sr_plugin.core.resampling import enlarge_cubic, enlarge_nearest
 from sr_plugin.core.session import LoadedModel, RunSettings, TileResult, TileTask
 from sr_plugin.worker.backends.base import FINISHED_TYPES, Backend, Finish, check_output
 from sr_plugin.worker.backends.measure import open_measured
+from sr_plugin.worker.views import spread
 
 #: Weights of red, green and blue in luminance (ITU-R BT.601).
 _LUMA = np.array([0.299, 0.587, 0.114])
@@ -124,9 +125,13 @@ class Engine:
         # The statistic looks beyond the crop as far as the point spread function reaches.
         seen = task.crop.expanded(blur_reach(card.scale, card.psf)).intersection(whole)
         consistent = settings.consistency and self._comparable(data)
-        final = None if consistent else self._finished_on_device(data, seen)
+        if settings.spread:
+            final = cast_pixels(self._spread(data, task.crop), settings.output_type)
+            return TileResult((NamedArray("image", final),), self._statistics(float("nan"), final.shape, started))
+        guarded = consistent or settings.spread_limit
+        final = None if guarded else self._finished_on_device(data, seen)
         if final is None:
-            result = self._enlarged(data, whole if consistent else seen)
+            result = self._guarded(data, whole if consistent else seen)
             if consistent:
                 result = _crop(make_consistent(result, data, card.scale, card.psf), seen.scaled(card.scale))
             final = cast_pixels(result, settings.output_type)
@@ -136,6 +141,29 @@ class Engine:
             squares = self._squared_difference(final, _crop(data, seen), place)
         final = np.ascontiguousarray(_crop(final, place.scaled(card.scale)))
         return TileResult((NamedArray("image", final),), self._statistics(squares, final.shape, started))
+
+    def _spread(self, data: np.ndarray, kept: Window) -> np.ndarray:
+        """Standard deviation of the result over the views, of ``kept`` (input pixels)."""
+        card, _ = self._required()
+        _, deviation = spread(data, self._enlarged_whole, self._sides_may_swap())
+        return np.ascontiguousarray(_crop(deviation, kept.scaled(card.scale)))
+
+    def _guarded(self, data: np.ndarray, kept: Window) -> np.ndarray:
+        """The result, with bicubic where the views differ by more than the limit."""
+        card, settings = self._required()
+        if not settings.spread_limit:
+            return self._enlarged(data, kept)
+        result, deviation = spread(data, self._enlarged_whole, self._sides_may_swap())
+        place = kept.scaled(card.scale)
+        safe = enlarge_cubic(data, card.scale)
+        return np.where(_crop(deviation, place) > settings.spread_limit, _crop(safe, place), _crop(result, place))
+
+    def _enlarged_whole(self, data: np.ndarray) -> np.ndarray:
+        return self._enlarged(data, Window(0, 0, data.shape[2], data.shape[1]))
+
+    def _sides_may_swap(self) -> bool:
+        card, _ = self._required()
+        return card.tiles.fixed is None or card.tiles.fixed[0] == card.tiles.fixed[1]
 
     def _comparable(self, data: np.ndarray) -> bool:
         """True where the result has the bands of the input."""
