@@ -10,6 +10,7 @@ from sr_plugin.core.card import ModelCard, card_from_wire, card_to_wire
 from sr_plugin.core.cells import CellPlace
 from sr_plugin.core.digest import sha256_of_json
 from sr_plugin.core.grid import Grid, Window
+from sr_plugin.core.series import CHANGES
 from sr_plugin.core.session import RunSettings
 from sr_plugin.core.tiling import TilePlan
 
@@ -111,6 +112,9 @@ class JobPlan:
     @property
     def output_bands(self) -> int:
         """Number of bands of the result."""
+        series = self.settings.series
+        if series is not None:
+            return 1 if series.output == CHANGES else self.card.output_count(series.bands)
         fed = self.settings.fed_bands or len(self.source.bands)
         return self.card.output_count(fed) + len(self.source.bands) - fed
 

@@ -15,6 +15,8 @@ from sr_plugin.pipeline.request import RunFeedback, SuperResolveRequest
 from sr_plugin.pipeline.threads import run_patiently
 
 _SessionFactory = Callable[[ModelCard], ModelSession]
+#: Checks and plans a request, see :func:`prepare_run`.
+Preparation = Callable[[SuperResolveRequest, RunFeedback, _SessionFactory], PreparedRun]
 
 
 class FeedbackRelay:
@@ -75,8 +77,10 @@ class _Sessions:
             session.kill()
 
 
-def prepare_patiently(request: SuperResolveRequest, feedback: RunFeedback, factory: _SessionFactory) -> PreparedRun:
-    """As :func:`prepare_run`, but a cancel works even while a source blocks.
+def prepare_patiently(
+    request: SuperResolveRequest, feedback: RunFeedback, factory: _SessionFactory, prepare: Preparation = prepare_run
+) -> PreparedRun:
+    """As :func:`prepare_run`, or another preparation, but a cancel works even while a source blocks.
 
     Raises:
         Cancelled: when the user cancelled.

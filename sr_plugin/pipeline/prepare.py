@@ -233,7 +233,10 @@ def refuse_settings(request: SuperResolveRequest) -> None:
 
 
 def prepare_run(
-    request: SuperResolveRequest, feedback: RunFeedback, open_session: Optional[SessionFactory] = None
+    request: SuperResolveRequest,
+    feedback: RunFeedback,
+    open_session: Optional[SessionFactory] = None,
+    kinds: Sequence[str] = (SINGLE_IMAGE, TRANSLATION),
 ) -> PreparedRun:
     """Check a request and plan it.
 
@@ -241,6 +244,7 @@ def prepare_run(
         request: what is asked for.
         feedback: where messages and warnings go.
         open_session: where models that do not tell their scale or reach are measured; they are refused without it.
+        kinds: kinds of models that fit.
 
     Raises:
         SuperResolutionError: naming what is wrong with input, bands, model, extent, mask, parameters or output.
@@ -252,11 +256,8 @@ def prepare_run(
     card = (
         find_whole_model(request.model, open_session, feedback.message) if open_session else find_model(request.model)
     )
-    if card.kind not in (SINGLE_IMAGE, TRANSLATION):
-        raise ParameterError(
-            f"The model '{card.name}' is of the kind {card.kind} and takes more than one raster.",
-            "Choose a single-image model; models that fuse bands work in 'Super-resolve Sentinel-2 product'.",
-        )
+    if card.kind not in kinds:
+        raise _unfit_kind(card)
     fed = choose_bands(source, card, request.bands, feedback)
     infos = source.bands(fed + carried_bands(source, fed, request.other_bands))
     if source.paletted([i.number for i in infos]) and card.hyperparameters.get("method") != "nearest":
@@ -268,6 +269,18 @@ def prepare_run(
         feedback.warning(sentence)
     area = chosen_area(source, request)
     return _plan(request, source, card, infos, len(fed), area, feedback)
+
+
+def _unfit_kind(card: ModelCard) -> ParameterError:
+    if card.kind in (SINGLE_IMAGE, TRANSLATION):
+        return ParameterError(
+            f"The model '{card.name}' takes one raster, not several.",
+            "Choose a model for several views, such as series-x2 or shift-and-add:2.",
+        )
+    return ParameterError(
+        f"The model '{card.name}' is of the kind {card.kind} and takes more than one raster.",
+        "Choose a single-image model.",
+    )
 
 
 def _plan(

@@ -161,7 +161,9 @@ class TileLoop:
         arrays = [NamedArray("image", pixels)]
         arrays += [NamedArray(f"coarser{n}", cells.data, cells.place.width) for n, cells in enumerate(coarser, start=1)]
         places = tuple(cells.place for cells in coarser)
-        return self._session.submit(arrays, TileTask(tile.pad, self._kept(tile), places))
+        return self._session.submit(
+            arrays, TileTask(tile.pad, self._kept(tile), places, (tile.read.col, tile.read.row))
+        )
 
     def _kept(self, tile: Tile) -> Window:
         """The part of a tile that the model's answer holds."""

@@ -17,7 +17,8 @@ from sr_plugin.pipeline.prepare import PreparedRun
 from sr_plugin.pipeline.threads import put_patiently, start_thread
 from sr_plugin.raster.fill import fill_gaps
 from sr_plugin.raster.polygon_mask import PolygonMask
-from sr_plugin.raster.source import RasterSource
+from sr_plugin.raster.series_stack import views_of_stack
+from sr_plugin.raster.source import RasterSource, RasterTile
 
 _AHEAD = 2
 
@@ -127,6 +128,8 @@ class TileReader:
                 return ReadTile(tile, None)
             inside = None if inside.all() else inside
         pixels = source.read(plan.source.bands, tile.read)
+        if plan.settings.series is not None:
+            return self._series_tile(tile, pixels, inside)
         data, valid = pixels.data, None
         if pixels.valid is not None:
             place = tile.core.shifted(-tile.read.col, -tile.read.row)
@@ -139,3 +142,12 @@ class TileReader:
             return ReadTile(tile, data, valid, inside)
         cells, valid_cells = coarser.read(tile)
         return ReadTile(tile, data, coarser.valid_result(valid, valid_cells, tile.core), inside, cells)
+
+    def _series_tile(self, tile: Tile, pixels: RasterTile, inside: Optional[np.ndarray]) -> ReadTile:
+        """A stack of views: which of them are valid travels with it, and a pixel of the result needs one of them."""
+        data, seen = views_of_stack(pixels, self._run.plan.settings.series)
+        place = tile.core.shifted(-tile.read.col, -tile.read.row)
+        valid = seen[:, place.row : place.bottom, place.col : place.right].any(axis=0)[None]
+        if not valid.any():
+            return ReadTile(tile, None)
+        return ReadTile(tile, data, None if valid.all() else valid, inside)

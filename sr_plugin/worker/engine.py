@@ -91,6 +91,11 @@ class Engine:
             raise ProtocolError("A tile of a single-image model is one array of bands, rows and columns.")
         started = time.perf_counter()
         source = pad_by_reflection(arrays[0].data, task.pad)
+        if self._settings.series is not None:
+            # Imported here: it needs SciPy, which single images do not.
+            from sr_plugin.worker.series_engine import SeriesEngine
+
+            return SeriesEngine(self._card, self._settings, self._backend).run(source, task)
         if self._card.hyperparameters.get("method") == "nearest" and not self._settings.consistency:
             result = self._repeat(_crop(source, task.crop))
             return TileResult((NamedArray("image", result),), self._statistics(0.0, result.shape, started))

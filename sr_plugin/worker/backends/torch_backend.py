@@ -105,7 +105,9 @@ class TorchBackend(Backend):
         torch = self._torch
         with torch.inference_mode(), self._autocast():
             tensors = [torch.from_numpy(batch).to(self._device) for batch in inputs]
-            return self._network(*(t.contiguous(memory_format=torch.channels_last) for t in tensors)).float()
+            # Views of a series come as five-dimensional batches, which have no such layout.
+            laid = [t.contiguous(memory_format=torch.channels_last) if t.ndim == 4 else t for t in tensors]
+            return self._network(*laid).float()
 
     @contextmanager
     def _failures_told(self) -> Iterator[None]:
