@@ -279,7 +279,8 @@ def _unfit_kind(card: ModelCard) -> ParameterError:
         )
     return ParameterError(
         f"The model '{card.name}' is of the kind {card.kind} and takes more than one raster.",
-        "Choose a single-image model.",
+        "Choose a single-image model; bands are fused by 'Super-resolve Sentinel-2 product', series by "
+        "'Super-resolve time series'.",
     )
 
 
