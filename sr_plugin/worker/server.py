@@ -26,6 +26,7 @@ from sr_plugin.worker import inspection
 from sr_plugin.worker.backends.base import is_out_of_memory
 from sr_plugin.worker.edges import compare_edges
 from sr_plugin.worker.engine import Engine
+from sr_plugin.worker.evaluate import Evaluator
 from sr_plugin.worker.figure import draw_figure
 from sr_plugin.worker.heartbeat import Heartbeat
 
@@ -44,6 +45,7 @@ class Server:
         self._requests = requests
         self._answers = answers
         self._engine = Engine()
+        self._evaluator = Evaluator()
         self._inbox: queue.Queue[Frame | BaseException | None] = queue.Queue(_AHEAD)
         self._outbox: queue.Queue[Frame | None] = queue.Queue(_AHEAD)
         self._heartbeat: Heartbeat | None = None
@@ -102,7 +104,7 @@ class Server:
     def _expect_work(self, kind: str) -> None:
         """Note whether CPU time has to pass while a request is answered; loading may wait for a slow drive."""
         if self._heartbeat is not None:
-            self._heartbeat.needs_cpu = kind == "edges" or (kind == "infer" and self._device == "cpu")
+            self._heartbeat.needs_cpu = kind in ("edges", "evaluate") or (kind == "infer" and self._device == "cpu")
 
     def _answer(self, frame: Frame) -> Frame:
         number = frame.header.get("id")
@@ -136,6 +138,10 @@ class Server:
             if kind == "edges":
                 settings, crop = EdgeSettings.from_wire(frame.header["settings"]), Window(*frame.header["crop"])
                 result = compare_edges(frame.arrays, settings, crop, frame.header["outputs"])
+                return Frame({"type": "result", "id": number, "statistics": dict(result.statistics)}, result.arrays)
+            if kind == "evaluate":
+                part, crop = str(frame.header["part"]), Window(*frame.header["crop"])
+                result = self._evaluator.answer(part, frame.arrays, frame.header["settings"], crop)
                 return Frame({"type": "result", "id": number, "statistics": dict(result.statistics)}, result.arrays)
             if kind == "figure":
                 picture = np.frombuffer(draw_figure(frame.arrays, frame.header["description"]), np.uint8)
