@@ -49,6 +49,7 @@ class EvaluateRequest:
         match: give every candidate the histogram of the truth first.
         psf: how a pixel of the input sees the ground.
         extent: ``(xmin, ymin, xmax, ymax)`` in the CRS of the first result, or None.
+        mask: polygons as WKB in the CRS of the first result; what lies outside does not count.
         polygons: training polygons of land cover, or none.
         cell: side of a tile of the table in pixels of the finest result.
         table, summary, report, figure: paths of a CSV file, a JSON file, a web page and a PNG picture, or empty.
@@ -65,6 +66,7 @@ class EvaluateRequest:
     match: bool = False
     psf: PointSpread = PointSpread()
     extent: Optional[Extent] = None
+    mask: Tuple[bytes, ...] = ()
     polygons: Tuple[TrainingPolygon, ...] = ()
     cell: int = CELL
     table: str = ""
@@ -190,7 +192,7 @@ class _Evaluation:
 
     def _open(self, shift: Tuple[float, float] = (0.0, 0.0)) -> None:
         request = self._request
-        self._rasters = EvaluationRasters(request.names, request.bands, (shift[1], shift[0]))
+        self._rasters = EvaluationRasters(request.names, request.bands, (shift[1], shift[0]), request.mask)
         self._area = self._rasters.area(request.extent, [*request.names])
         bands = self._rasters.sources["input"].layer_bands()
         chosen = [band for number in self._rasters.bands["input"] for band in bands if band.number == number]

@@ -12,6 +12,7 @@ from sr_plugin.core.protocol import NamedArray
 from sr_plugin.pipeline.edge_bands import same_bands
 from sr_plugin.pipeline.edge_planes import Affine, EdgePlanes
 from sr_plugin.raster.plane import PlaneReader
+from sr_plugin.raster.polygon_mask import PolygonMask
 from sr_plugin.raster.source import RasterSource
 
 
@@ -59,22 +60,29 @@ class EvaluationRasters(EdgePlanes):
         names: GDAL dataset names: ``input``, ``result``, ``result2``, ..., and ``truth`` where there is one.
         bands: band numbers of the input; empty for all that every raster has.
         truth_shift: columns and rows of the fine grid by which the truth is moved.
+        mask: polygons as WKB in the CRS of the first result; what lies outside does not count. None for no mask.
 
     Attributes:
         nested: pixels of the fine grid per pixel of the input along a side; 0 where the grids are not nested.
         info: facts about the chosen bands of the input.
+        mask: the mask, or None.
 
     Raises:
         SuperResolutionError: when a raster cannot be opened, lacks a band or cannot be placed.
     """
 
     def __init__(
-        self, names: Dict[str, str], bands: Sequence[int] = (), truth_shift: Tuple[float, float] = (0.0, 0.0)
+        self,
+        names: Dict[str, str],
+        bands: Sequence[int] = (),
+        truth_shift: Tuple[float, float] = (0.0, 0.0),
+        mask: Sequence[bytes] = (),
     ) -> None:
         self._wanted, self._truth_shift = tuple(bands), truth_shift
         super().__init__(names, bands[0] if bands else 0, _finest)
         self.nested = self._readers["input"].ratio
         self.info = self.sources["input"].bands(self.bands["input"])
+        self.mask = PolygonMask(mask) if mask else None
 
     def _same_bands(self, chosen: Tuple[int, ...]) -> Dict[str, Tuple[int, ...]]:
         reference = self.sources["input"]
@@ -119,6 +127,8 @@ class EvaluationRasters(EdgePlanes):
         arrays = []
         for plane in planes or self._readers:
             pixels, valid, ratio = self.read_bands(plane, window)
+            if self.mask is not None and plane == "result":
+                valid &= self.mask.inside(self.grid.cropped(window))
             arrays.append(NamedArray(plane, pixels, float(ratio)))
             if not valid.all():
                 arrays.append(NamedArray(f"valid_{plane}", valid.astype(np.uint8), float(ratio)))

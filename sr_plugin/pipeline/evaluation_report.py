@@ -89,6 +89,8 @@ class EvaluationPictures:
                 images["input"] = bands[part]
             images[BICUBIC if plane == "input" else plane] = bands[part]
             valids.append(valid[part[1:]])
+            if rasters.mask is not None and plane == "result":
+                valids.append(rasters.mask.inside(rasters.grid.cropped(wide))[part[1:]])
         return images, np.logical_and.reduce(valids)
 
     def _pictures(self, window: Window, prefix: str) -> Tuple[Dict[str, np.ndarray], List[List[Panel]]]:

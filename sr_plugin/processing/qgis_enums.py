@@ -13,6 +13,7 @@ from qgis.core import (
     QgsProcessingParameterDefinition,
     QgsProcessingParameterFile,
     QgsProcessingParameterNumber,
+    QgsWkbTypes,
 )
 
 if hasattr(Qgis, "ProcessingParameterFlag"):
@@ -34,8 +35,10 @@ else:
 
 if hasattr(Qgis, "ProcessingSourceType"):
     POLYGONS = Qgis.ProcessingSourceType.VectorPolygon
+    RASTERS = Qgis.ProcessingSourceType.Raster
 else:
     POLYGONS = QgsProcessing.SourceType.TypeVectorPolygon
+    RASTERS = QgsProcessing.SourceType.TypeRaster
 
 if hasattr(Qgis, "ProcessingFeatureSourceFlag"):
     SKIP_VALIDITY_CHECKS = Qgis.ProcessingFeatureSourceFlag.SkipGeometryValidityChecks
@@ -46,3 +49,8 @@ if hasattr(Qgis, "CrsWktVariant"):
     GDAL_WKT = Qgis.CrsWktVariant.PreferredGdal
 else:
     GDAL_WKT = QgsCoordinateReferenceSystem.WktVariant.WKT_PREFERRED_GDAL
+
+if hasattr(Qgis, "WkbType"):
+    POLYGON_GEOMETRY = Qgis.WkbType.Polygon
+else:
+    POLYGON_GEOMETRY = QgsWkbTypes.Type.Polygon

@@ -7,7 +7,7 @@ A request carries the rasters of one window with its halo and the part to keep; 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from sr_plugin.core.session import TileResult
 from sr_plugin.worker.edges import require_scikit_image
 from sr_plugin.worker.gaps import without_gaps
 from sr_plugin.worker.land_cover import LandCover
+
+if TYPE_CHECKING:
+    from sr_plugin.worker.metrics import CellSums
 
 #: Names that arrays beside the rasters begin with.
 _VALID, _MATCH = "valid_", "match_"
@@ -133,7 +136,6 @@ class Evaluator:
 
         chosen = EvaluationSettings.from_wire(settings)
         scene = _Scene(arrays, chosen)
-        shape = (scene.valid.shape[0], scene.valid.shape[1])
         numbers = {name: place for place, name in enumerate(measure_names(chosen))}
         box = (crop.row, crop.col, crop.height, crop.width)
         valid_back = scene.valid_back() if chosen.ratio else None
@@ -141,11 +143,15 @@ class Evaluator:
         masks = Masks(scene.valid if chosen.against_truth else valid_back)
         sums = []
         for name, image in scene.candidates.items():
-            cells = CellSums(numbers, shape, box, chosen.cell)
+            cells = CellSums(numbers, box, chosen.cell)
+
+            def add(name: str, image: np.ndarray, step: int, cells: CellSums = cells) -> None:
+                cells.add(name, image, step * chosen.step)
+
             back = scene.brought_back(name) if valid_back is not None else None
-            measure(reference, image if chosen.against_truth else back, masks, chosen, cells.add)
+            measure(reference, image if chosen.against_truth else back, masks, chosen, add)
             if back is not None:
-                _measure_back(scene.input, back, valid_back, cells)
+                _measure_back(scene.input, back, valid_back, cells, chosen.ratio)
             if chosen.against_truth:
                 _measure_correctness(scene, name, chosen.floor, cells)
             sums.append(cells.values)
@@ -168,22 +174,22 @@ class Evaluator:
         return TileResult((), self._land_cover.classify(kept, _kept(scene.valid, crop), count))
 
 
-def _measure_back(given: np.ndarray, back: np.ndarray, valid: np.ndarray, cells: Any) -> None:
+def _measure_back(given: np.ndarray, back: np.ndarray, valid: np.ndarray, cells: CellSums, ratio: int) -> None:
     """Consistency: the candidate brought back, against the input."""
     from sr_plugin.worker.metrics import spectral_angles
 
-    cells.add("back", valid.astype(float))
+    cells.add("back", valid.astype(float), ratio)
     for band, (right, seen) in enumerate(zip(given, back, strict=True)):
         error = np.where(valid, seen - right, 0)
-        cells.add(f"back_absolute.{band}", np.abs(error))
-        cells.add(f"back_squared.{band}", error * error)
+        cells.add(f"back_absolute.{band}", np.abs(error), ratio)
+        cells.add(f"back_squared.{band}", error * error, ratio)
     if len(given) > 1:
         angles, there = spectral_angles(given, back)
-        cells.add("back_angles", (valid & there).astype(float))
-        cells.add("back_angle", np.where(valid & there, angles, 0))
+        cells.add("back_angles", (valid & there).astype(float), ratio)
+        cells.add("back_angle", np.where(valid & there, angles, 0), ratio)
 
 
-def _measure_correctness(scene: _Scene, name: str, floor: float, cells: Any) -> None:
+def _measure_correctness(scene: _Scene, name: str, floor: float, cells: CellSums) -> None:
     from sr_plugin.worker.correctness import distances, memberships
 
     image, enlarged = scene.fine[name], scene.fine[BICUBIC]

@@ -21,8 +21,9 @@ _UQI_K2 = 1e-7
 _LAPLACIAN = np.array([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], float)
 #: Side of the windows in which details are correlated.
 _DETAIL_WINDOW = 8
-#: Adds sums of a map to the named measure.
-Add = Callable[[str, np.ndarray], None]
+#: Adds the sums of a map to the named measure; the number says how many pixels of the reference one of its pixels
+#: spans along a side.
+Add = Callable[[str, np.ndarray, int], None]
 
 
 def similarity_map(reference: np.ndarray, image: np.ndarray, peak: float, k1: float, k2: float) -> np.ndarray:
@@ -112,20 +113,20 @@ def measure(
         reference, image: ``(bands, h, w)`` float64 in physical units, without gaps.
         masks: of what counts.
         settings: peak and indices.
-        add: takes the name of a measure and its map; the map's resolution is told by its shape.
+        add: takes the name of a measure, its map, and how much coarser than the reference the map is.
     """
-    add("pixels", masks.pixels.astype(float))
-    add("windows", masks.windows.astype(float))
-    add("details", masks.details.astype(float))
+    add("pixels", masks.pixels.astype(float), 1)
+    add("windows", masks.windows.astype(float), 1)
+    add("details", masks.details.astype(float), 1)
     for scale, counted in enumerate(masks.scales):
-        add(f"scales.{scale}", counted.astype(float))
+        add(f"scales.{scale}", counted.astype(float), 1 << scale)
     for band, (right, seen) in enumerate(zip(reference, image, strict=True)):
         _measure_band(right, seen, band, masks, settings.peak, add)
     if len(reference) > 1:
         angles, there = spectral_angles(reference, image)
         counted = masks.pixels & there
-        add("angles", counted.astype(float))
-        add("angle", np.where(counted, angles, 0))
+        add("angles", counted.astype(float), 1)
+        add("angle", np.where(counted, angles, 0), 1)
     for name, first, second in settings.indices:
         _measure_index(reference, image, (name, first, second), masks.pixels, add)
 
@@ -134,24 +135,25 @@ def _measure_band(
     reference: np.ndarray, image: np.ndarray, band: int, masks: Masks, peak: float, add: Add
 ) -> None:
     error = np.where(masks.pixels, image - reference, 0)
-    add(f"reference.{band}", np.where(masks.pixels, reference, 0))
-    add(f"error.{band}", error)
-    add(f"absolute.{band}", np.abs(error))
-    add(f"squared.{band}", error * error)
-    add(f"scc.{band}", np.where(masks.details, detail_correlation(reference, image), 0))
+    add(f"reference.{band}", np.where(masks.pixels, reference, 0), 1)
+    add(f"error.{band}", error, 1)
+    add(f"absolute.{band}", np.abs(error), 1)
+    add(f"squared.{band}", error * error, 1)
+    add(f"scc.{band}", np.where(masks.details, detail_correlation(reference, image), 0), 1)
     if min(reference.shape) > 2 * WINDOW_RADIUS:
-        add(f"ssim.{band}", np.where(masks.windows, similarity_map(reference, image, peak, 0.01, 0.03), 0))
+        add(f"ssim.{band}", np.where(masks.windows, similarity_map(reference, image, peak, 0.01, 0.03), 0), 1)
         # Where both are black the index has no value; they are alike.
         quality = np.nan_to_num(similarity_map(reference, image, peak, 0, _UQI_K2), nan=1.0)
-        add(f"uqi.{band}", np.where(masks.windows, quality, 0))
+        add(f"uqi.{band}", np.where(masks.windows, quality, 0), 1)
     last = len(masks.scales) - 1
     for scale, counted in enumerate(masks.scales):
         if min(reference.shape) <= 2 * WINDOW_RADIUS:
             break
         contrast = similarity_map(reference, image, peak, _NO_LUMINANCE, 0.03)
-        add(f"contrast{scale}.{band}", np.where(counted, contrast, 0))
+        add(f"contrast{scale}.{band}", np.where(counted, contrast, 0), 1 << scale)
         if scale == last:
-            add(f"luminance.{band}", np.where(counted, similarity_map(reference, image, peak, 0.01, 0.03), 0))
+            whole = similarity_map(reference, image, peak, 0.01, 0.03)
+            add(f"luminance.{band}", np.where(counted, whole, 0), 1 << scale)
         reference, image = _halved(reference), _halved(image)
 
 
@@ -164,10 +166,10 @@ def _measure_index(
     error = seen - right
     counted = valid & np.isfinite(error)
     error = np.where(counted, error, 0)
-    add(f"{name}.pixels", counted.astype(float))
-    add(f"{name}.error", error)
-    add(f"{name}.absolute", np.abs(error))
-    add(f"{name}.squared", error * error)
+    add(f"{name}.pixels", counted.astype(float), 1)
+    add(f"{name}.error", error, 1)
+    add(f"{name}.absolute", np.abs(error), 1)
+    add(f"{name}.squared", error * error, 1)
 
 
 class CellSums:
@@ -175,7 +177,6 @@ class CellSums:
 
     Args:
         names: of the measures, in their order.
-        shape: rows and columns of the window at full resolution.
         crop: row, column, height and width of the kept part.
         cell: side of a cell; the kept part begins at a cell's corner.
 
@@ -184,17 +185,16 @@ class CellSums:
     """
 
     def __init__(
-        self, names: Mapping[str, int], shape: tuple[int, int], crop: tuple[int, int, int, int], cell: int
+        self, names: Mapping[str, int], crop: tuple[int, int, int, int], cell: int
     ) -> None:
-        self._names, self._shape, self._crop, self._cell = names, shape, crop, cell
+        self._names, self._crop, self._cell = names, crop, cell
         self._cells = (-(-crop[2] // cell), -(-crop[3] // cell))
         self.values = np.zeros((*self._cells, len(names)))
 
-    def add(self, name: str, image: np.ndarray) -> None:
-        """Add a map of the window, possibly of a resolution that is a whole fraction of the full one."""
+    def add(self, name: str, image: np.ndarray, step: int = 1) -> None:
+        """Add a map of the window each of whose pixels spans ``step`` of the fine grid along a side."""
         if name not in self._names or not image.size:
             return
-        step = max(1, self._shape[0] // image.shape[0])
         row, column = self._crop[0] // step, self._crop[1] // step
         bottom, right = (self._crop[0] + self._crop[2]) // step, (self._crop[1] + self._crop[3]) // step
         part = image[row:bottom, column:right]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sr_plugin.core.card import PointSpread
-from sr_plugin.core.evaluation import MS_EXPONENTS, EvaluationSettings, figures_of
+from sr_plugin.core.evaluation import MS_EXPONENTS, EvaluationSettings, figures_of, measure_names
 from sr_plugin.core.grid import Window
 from sr_plugin.core.protocol import NamedArray
 from sr_plugin.core.resampling import enlarge_cubic
@@ -167,6 +167,18 @@ def test_cells_add_up_to_the_window(images):
     cells, small = evaluated(*images, cell=48)
     assert cells.shape[:2] == (4, 5)
     np.testing.assert_allclose(cells.sum((0, 1)), whole[0, 0], rtol=1e-9, atol=1e-9)
+
+
+def test_sizes_that_no_scale_divides(images):
+    coarse, result, truth = images[0][:, :43, :47], images[1][:, :172, :188], images[2][:, :172, :188]
+    whole, settings = evaluated(coarse, result, truth)
+    cells, _ = evaluated(coarse, result, truth, cell=16)
+    assert cells.shape[:2] == (11, 12)
+    np.testing.assert_allclose(cells.sum((0, 1)), whole[0, 0], rtol=1e-9, atol=1e-9)
+    names = measure_names(settings)
+    # 172 x 188 pixels: 10 x 11 are left at the coarsest scale, which no window fits; 21 x 23 at the one before.
+    assert whole[0, 0, 1, names.index("scales.4")] == 0
+    assert whole[0, 0, 1, names.index("scales.3")] == (21 - 10) * (23 - 10)
 
 
 def test_gaps_do_not_count(images):
