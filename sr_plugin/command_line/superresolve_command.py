@@ -40,7 +40,12 @@ def _numbers(names: Tuple[str, ...]) -> Tuple[int, ...]:
     return tuple(int(name) for name in names)
 
 
-def _extent(text: str) -> Tuple[float, float, float, float]:
+def extent_argument(text: str) -> Tuple[float, float, float, float]:
+    """``xmin,ymin,xmax,ymax`` as numbers.
+
+    Raises:
+        argparse.ArgumentTypeError: when the text is no extent.
+    """
     try:
         xmin, ymin, xmax, ymax = (float(part) for part in text.split(","))
     except ValueError:
@@ -60,7 +65,7 @@ def add_parser(commands: Any) -> None:
         "--bands", type=_bands, default=(), metavar="1,2,3|B04,B03", help="default: by name, else the first ones"
     )
     parser.add_argument("--mask-classes", type=_names, default=(), metavar="cloud_high,...", help="products only")
-    parser.add_argument("--extent", type=_extent, metavar="XMIN,YMIN,XMAX,YMAX", help="in the raster's CRS")
+    parser.add_argument("--extent", type=extent_argument, metavar="XMIN,YMIN,XMAX,YMAX", help="in the raster's CRS")
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda:N|mps")
     parser.add_argument("--precision", default="auto", choices=PRECISIONS)
     parser.add_argument("--tile", type=int, default=0, metavar="N", help="side in input pixels, 0: by memory")

@@ -215,7 +215,7 @@ METRICS = (
         "",
         "",
         False,
-        "Root mean square of the Sobel gradient of the luminance, per pixel of the fine grid. Noise raises it, too.",
+        "Root mean square of the Sobel gradient of the mean of the bands, per pixel of the fine grid. Noise raises it.",
     ),
     Metric(
         "sharpness_ratio",
@@ -231,7 +231,8 @@ METRICS = (
         "",
         "high",
         False,
-        "Harmonic mean of precision and recall of Canny edges against the truth's, within two pixels.",
+        "Harmonic mean of precision and recall of Canny edges in the mean of the bands, against the truth's, within "
+        "two pixels.",
     ),
     Metric(
         "reflectance",

@@ -25,7 +25,10 @@ _SHORT = ("psnr", "ssim", "sam", "ergas", "edge_f1", "improvement", "hallucinati
 _BAND_METRICS = ("psnr", "ssim", "ms_ssim", "uqi", "scc", "rmse", "mae", "bias", "reflectance")
 #: Colours that colour-blind readers can tell apart (Okabe and Ito).
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
-_STYLE = ".plots td{padding:4px 16px 8px 0}h3{font-size:medium;margin:0.8em 0 0.2em}.legend span{margin-right:14px}"
+_STYLE = (
+    ".plots td{padding:4px 16px 8px 0}h3{font-size:medium;margin:0.8em 0 0.2em}.legend span{margin-right:14px}"
+    ".figures{margin-bottom:0.8em}.figures th.number:first-child{text-align:left;padding-left:0;font-weight:bold}"
+)
 _PLOT_WIDTH, _PLOT_HEIGHT = 300, 110
 
 
@@ -67,7 +70,7 @@ def metric_rows(
         values = [figures[name].overall[metric.key] for name in names]
         rows.append([_head(metric), *(number_text(metric, value) for value in values)])
         known = [value for value in values if not math.isnan(value)]
-        if metric.best and len(known) > 1:
+        if metric.best and len(set(known)) > 1:
             best = max(known) if metric.best == "high" else min(known)
             bold += [(len(rows) - 1, column) for column, value in enumerate(values, start=1) if value == best]
     if not short:
@@ -187,10 +190,10 @@ def verdict_text(
         if metric.ranked and all(not math.isnan(item.overall[metric.key]) for item in figures.values())
     ]
     if best == "bicubic":
-        text = "No result is better than bicubic over all metrics."
+        text = f"No result is {'better' if with_truth else 'nearer to the input'} than bicubic over all metrics."
         best = next((name for name, _ in ranking if name != "bicubic"), best)
     else:
-        text = f"Best: {titles[best]}."
+        text = f"{'Best' if with_truth else 'Nearest to the input'}: {titles[best]}."
     better = 0
     for metric in counted:
         sign = 1 if metric.best == "high" else -1

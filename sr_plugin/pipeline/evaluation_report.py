@@ -162,8 +162,10 @@ class EvaluationPictures:
         size = f"{grid.width} x {grid.height} pixels of the finest result, in {len(result.tiles)} tiles"
         facts.append(("Compared", f"{size}; {result.figures[BICUBIC].pixels} pixels count that all rasters have"))
         facts.append(("Range", f"{settings.peak:g} for PSNR, SSIM and MS-SSIM"))
-        blur = "mean of its area" if settings.psf.kind == "box" else f"Gaussian, MTF {settings.psf.mtf_nyquist:g}"
-        facts.append(("Brought back", f"a pixel of the input is the {blur}" if settings.ratio else "not possible"))
+        blur = "as the mean of the pixels that one of the input holds"
+        if settings.psf.kind == "gaussian":
+            blur = f"by a Gaussian with a modulation transfer of {settings.psf.mtf_nyquist:g} at the Nyquist frequency"
+        facts.append(("Brought back", blur if settings.ratio else "not possible: the grids are not nested"))
         if result.truth_shift is not None:
             rows, columns = result.truth_shift
             spread = "" if math.isnan(result.truth_spread) else f" (windows differ by {result.truth_spread:.2f})"

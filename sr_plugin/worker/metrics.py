@@ -5,7 +5,9 @@ The similarity maps are scikit-image's. Only neighbourhoods inside the rasters c
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from scipy import ndimage
@@ -29,7 +31,7 @@ Add = Callable[[str, np.ndarray, int], None]
 def similarity_map(reference: np.ndarray, image: np.ndarray, peak: float, k1: float, k2: float) -> np.ndarray:
     """SSIM of every pixel of two ``(h, w)`` arrays; rims of :data:`WINDOW_RADIUS` pixels depend on padding."""
     # Two black areas divide nothing by nothing; callers know what that means.
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore"):
         found = structural_similarity(
             reference,
             image,
@@ -120,8 +122,14 @@ def measure(
     add("details", masks.details.astype(float), 1)
     for scale, counted in enumerate(masks.scales):
         add(f"scales.{scale}", counted.astype(float), 1 << scale)
-    for band, (right, seen) in enumerate(zip(reference, image, strict=True)):
-        _measure_band(right, seen, band, masks, settings.peak, add)
+    # The filters let other threads run, and every band has sums of its own.
+    with ThreadPoolExecutor(max_workers=min(len(reference), os.cpu_count() or 1)) as pool:
+        measured = [
+            pool.submit(_measure_band, right, seen, band, masks, settings.peak, add)
+            for band, (right, seen) in enumerate(zip(reference, image, strict=True))
+        ]
+        for future in measured:
+            future.result()
     if len(reference) > 1:
         angles, there = spectral_angles(reference, image)
         counted = masks.pixels & there
