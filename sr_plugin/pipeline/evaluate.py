@@ -172,6 +172,14 @@ class EvaluateResult:
         }
 
 
+    def short_record(self) -> Dict[str, Any]:
+        """The record without what is told by band and by edge."""
+        record = self.to_record()
+        for figures in record["figures"].values():
+            del figures["per_band"]
+        return {key: record[key] for key in ("reference", "range", "titles", "ranking", "figures", "land_cover")}
+
+
 def _plain(value: float) -> Optional[float]:
     return value if math.isfinite(value) else None
 

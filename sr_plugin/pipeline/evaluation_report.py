@@ -64,7 +64,7 @@ class EvaluationPictures:
     def __init__(self, rasters: EvaluationRasters, area: Window, result: EvaluateResult) -> None:
         self._rasters, self._area, self._result = rasters, area, result
         self._names = [name for name, _ in result.ranking if name != BICUBIC]
-        self._most = 0.0
+        self._most, self._gaps = 0.0, False
 
     def _images(self, window: Window) -> Tuple[Dict[str, np.ndarray], np.ndarray]:
         """All rasters over a window of the area on the fine grid, and where all are valid."""
@@ -118,7 +118,7 @@ class EvaluationPictures:
             pictures[f"{prefix}error_{name}"] = error_picture(error, valid, most)
         panels = [Panel(f"{prefix}error_{name}", f"{titles[name]}: difference to {word}") for name in errors]
         rows.append([Panel("", ""), *panels])
-        self._most = most
+        self._most, self._gaps = most, not bool(valid.all())
         return pictures, rows
 
     def _legend(self) -> List[Tuple[Tuple[int, int, int], str]]:
@@ -128,7 +128,7 @@ class EvaluationPictures:
             colour = error_picture(np.full((1, 1), share), np.ones((1, 1), bool), 1.0)[0, 0]
             text = f"{share * self._most:.3g}" + (" or more" if share == 1 else "")
             entries.append((tuple(int(channel) for channel in colour), f"difference {text}"))
-        return [*entries, (GAP_COLOUR, "no data")]
+        return [*entries, (GAP_COLOUR, "no data")] if self._gaps else entries
 
     def _typical(self) -> Window:
         """A part with much to see: where bicubic fails most among tiles without gaps."""
@@ -242,6 +242,6 @@ class EvaluationPictures:
             "panels": [[{"array": panel.name, "title": panel.title} for panel in row] for row in panels],
             "legend": [{"colour": list(colour), "title": text} for colour, text in self._legend()],
             "table": rows,
-            "note": f"{verdict} {_EXAMPLE}",
+            "note": f"{verdict} Input: {result.titles['input']}. {_EXAMPLE}",
         }
         return session.figure([NamedArray(name, image) for name, image in pictures.items()], description)

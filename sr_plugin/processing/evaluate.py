@@ -152,7 +152,7 @@ class EvaluateAlgorithm(Algorithm):
             told[f"{key.upper()}_BICUBIC"] = result.figures[BICUBIC].overall[key]
         shift = result.truth_shift or (math.nan, math.nan)
         told.update(TRUTH_SHIFT_ROWS=shift[0], TRUTH_SHIFT_COLUMNS=shift[1])
-        told.update(BEST=result.titles[result.ranking[0][0]], SUMMARY=json.dumps(result.to_record()))
+        told.update(BEST=result.titles[result.ranking[0][0]], SUMMARY=json.dumps(result.short_record()))
         return told
 
     def _request(

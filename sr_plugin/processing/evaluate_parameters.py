@@ -160,7 +160,7 @@ def declared_outputs() -> List[QgsProcessingOutputDefinition]:
         QgsProcessingOutputNumber("TRUTH_SHIFT_ROWS", tr("Rows by which the truth was moved")),
         QgsProcessingOutputNumber("TRUTH_SHIFT_COLUMNS", tr("Columns by which the truth was moved")),
         QgsProcessingOutputString("BEST", tr("Name of the best raster")),
-        QgsProcessingOutputString("SUMMARY", tr("All figures as JSON")),
+        QgsProcessingOutputString("SUMMARY", tr("Ranking and overall figures as JSON")),
     ]
 
 
