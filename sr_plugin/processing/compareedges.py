@@ -17,7 +17,6 @@ from sr_plugin.processing import compareedges_parameters as definitions
 from sr_plugin.processing import settings
 from sr_plugin.processing.algorithm import Algorithm
 from sr_plugin.processing.edge_style import PalettedLook, class_legend, edge_legend
-from sr_plugin.processing.extent import chosen_extent
 from sr_plugin.processing.feedback import ProcessingFeedback
 from sr_plugin.processing.layer_source import gdal_dataset_name, layer_of_dataset, why_not_readable
 from sr_plugin.processing.runtime_check import can_run_models
@@ -135,7 +134,7 @@ class CompareEdgesAlgorithm(Algorithm):
             truth=self._datasets.get("TRUTH", ""),
             band=self.parameterAsInt(parameters, "BAND", context),
             settings=self._settings(parameters, context),
-            extent=chosen_extent(self, parameters, context, self._crs),
+            extent=self.sides_of_extent(parameters, context, self._crs),
             edges_input=rasters.get("EDGES_INPUT", ""),
             edges_result=rasters.get("EDGES_RESULT", ""),
             classes=rasters.get("CLASSES", ""),

@@ -21,7 +21,6 @@ from sr_plugin.processing import evaluate_parameters as definitions
 from sr_plugin.processing import settings
 from sr_plugin.processing.algorithm import Algorithm
 from sr_plugin.processing.evaluation_tiles import TileLook, tile_features, tile_fields
-from sr_plugin.processing.extent import chosen_extent
 from sr_plugin.processing.feedback import ProcessingFeedback
 from sr_plugin.processing.layer_source import gdal_dataset_name, layer_of_dataset, why_not_readable
 from sr_plugin.processing.mask_source import labelled_polygons, mask_polygons
@@ -172,7 +171,7 @@ class EvaluateAlgorithm(Algorithm):
             register=self.parameterAsBoolean(parameters, "REGISTER", context),
             match=self.parameterAsBoolean(parameters, "MATCH", context),
             psf=PointSpread("gaussian", mtf) if mtf > 0 else PointSpread(),
-            extent=chosen_extent(self, parameters, context, self._crs),
+            extent=self.sides_of_extent(parameters, context, self._crs),
             mask=self._mask,
             polygons=tuple(TrainingPolygon(wkb, label) for wkb, label in self._polygons),
             cell=self.parameterAsInt(parameters, "TILE_SIZE", context),
