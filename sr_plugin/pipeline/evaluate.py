@@ -238,13 +238,12 @@ class _Evaluation:
     def _registered(self, sample: preparation.Sample) -> preparation.Sample:
         shift = sample.shifts["truth"]
         self._spread = sample.spread["truth"]
-        if not preparation.sensible_shift(shift, self._settings.ratio):
+        if not preparation.sensible_shift(shift, self._spread, self._settings.ratio):
             self._shift = (0.0, 0.0)
-            if np.hypot(*shift) >= 1:
-                self._feedback.warning(
-                    f"The truth seems to lie {np.hypot(*shift):.1f} pixels away, which is too far to be believed; it "
-                    "was not moved."
-                )
+            length = float(np.hypot(*shift))
+            if length >= 1:
+                why = "the parts of the scene disagree" if length < self._spread else "that is too far to be believed"
+                self._feedback.warning(f"The truth seems to lie {length:.1f} pixels off, but {why}: it is not moved.")
             return sample
         self._shift = shift
         self._feedback.message(

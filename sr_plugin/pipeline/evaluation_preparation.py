@@ -148,10 +148,15 @@ def completed_settings(
     return replace(settings, peak=peak, floor=floor, limits=tuple(limits)).checked()
 
 
-def sensible_shift(shift: Tuple[float, float], ratio: int) -> bool:
-    """Whether a shift of the truth (rows and columns of the fine grid) is worth applying, and no mismatch."""
-    length = float(np.hypot(*shift))
-    return 0.02 <= length <= 4 * max(1, ratio)
+def sensible_shift(shift: Tuple[float, float], spread: float, ratio: int) -> bool:
+    """Whether a shift of the truth is worth applying: larger than what windows differ by, and no mismatch.
+
+    Args:
+        shift: rows and columns of the fine grid.
+        spread: median distance of single windows from it.
+        ratio: pixels of the fine grid per pixel of the input.
+    """
+    return max(0.02, spread) <= float(np.hypot(*shift)) <= 4 * max(1, ratio)
 
 
 def names_of(planes: Sequence[str]) -> Tuple[str, ...]:

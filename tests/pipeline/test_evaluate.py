@@ -17,6 +17,7 @@ from sr_plugin.core.point_spread import reduce_image
 from sr_plugin.core.resampling import enlarge_cubic
 from sr_plugin.pipeline.evaluate import EvaluateRequest, evaluate
 from sr_plugin.pipeline.evaluation_land_cover import TrainingPolygon, training_roles
+from sr_plugin.pipeline.evaluation_preparation import sensible_shift
 from sr_plugin.worker.local_session import LocalSession
 from tests.pipeline.conftest import Recorder
 
@@ -131,6 +132,35 @@ def test_a_shifted_truth_is_found(arrays, make_raster, shift):
 
 def test_a_truth_in_its_place_is_not_moved(paths):
     assert judge(*paths, register=True).truth_shift == pytest.approx((0, 0), abs=0.02)
+
+
+def test_a_truth_of_another_place_is_not_moved(arrays, make_raster, paths):
+    other = make_raster(
+        ground(*SIZE, seed=77).astype(np.float32), "other.tif", geotransform=transform(FINE), descriptions=NAMES
+    )
+    feedback = Recorder()
+    told = judge(paths[0], paths[1], other, feedback, register=True)
+    assert told.truth_shift == (0.0, 0.0)
+    assert [text for text in feedback.warnings if "is not moved" in text]
+
+
+@pytest.mark.parametrize(
+    "shift, spread, moved",
+    [((0.3, 0.0), 0.1, True), ((0.3, 0.0), 0.4, False), ((0.01, 0.0), 0.0, False), ((12.0, 12.0), 0.0, False)],
+)
+def test_which_shifts_are_believed(shift, spread, moved):
+    assert sensible_shift(shift, spread, 4) is moved
+
+
+def test_rasters_without_a_place_cover_the_same_ground(arrays, make_raster):
+    names = [
+        make_raster(array.astype(np.float32), f"{number}.tif", geotransform=None, wkt="")
+        for number, array in enumerate(arrays)
+    ]
+    told = judge(*names)
+    rmse = math.sqrt(((arrays[1] - arrays[2]) ** 2).mean())
+    assert told.figures["result"].overall["rmse"] == pytest.approx(rmse, rel=1e-5)
+    assert told.settings.ratio == RATIO
 
 
 def test_matching_takes_the_difference_of_sensors_away(paths, arrays, make_raster):
