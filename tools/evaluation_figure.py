@@ -16,7 +16,8 @@ PROJECT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, PROJECT)
 
 from sr_plugin.core.card import PointSpread  # noqa: E402
-from sr_plugin.pipeline.evaluate import EvaluateRequest, EvaluateResult, evaluate  # noqa: E402
+from sr_plugin.pipeline.evaluate import evaluate  # noqa: E402
+from sr_plugin.pipeline.evaluation_request import EvaluateRequest, EvaluateResult  # noqa: E402
 from sr_plugin.pipeline.request import SuperResolveRequest  # noqa: E402
 from sr_plugin.pipeline.superresolve import superresolve  # noqa: E402
 from tools.edge_figure import MODEL, MTF, SCALE, TITLE, compare_scene  # noqa: E402

@@ -10,7 +10,8 @@ from sr_plugin.command_line.superresolve_command import TerminalFeedback, extent
 from sr_plugin.core.card import PointSpread
 from sr_plugin.core.evaluation_report import metric_rows
 from sr_plugin.core.session import ModelSession
-from sr_plugin.pipeline.evaluate import CELL, EvaluateRequest, evaluate
+from sr_plugin.pipeline.evaluate import evaluate
+from sr_plugin.pipeline.evaluation_request import CELL, EvaluateRequest
 
 
 def _bands(text: str) -> Tuple[int, ...]:

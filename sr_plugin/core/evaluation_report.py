@@ -8,7 +8,8 @@ from typing import Dict, List, Mapping, Sequence, Tuple
 
 import numpy as np
 
-from sr_plugin.core.evaluation import METRICS, Figures, Metric, metric_named
+from sr_plugin.core.evaluation import Figures
+from sr_plugin.core.evaluation_metrics import METRICS, Metric, metric_named
 from sr_plugin.core.report_page import notes_html, page_html
 from sr_plugin.core.spectral_indices import index_named
 

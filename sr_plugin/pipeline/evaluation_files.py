@@ -6,12 +6,9 @@ import csv
 import io
 import json
 import math
-from typing import TYPE_CHECKING
 
-from sr_plugin.core.evaluation import METRICS
-
-if TYPE_CHECKING:
-    from sr_plugin.pipeline.evaluate import EvaluateResult
+from sr_plugin.core.evaluation_metrics import METRICS
+from sr_plugin.pipeline.evaluation_request import EvaluateResult
 
 #: Metrics that belong to the whole, not to a tile.
 _WHOLE_ONLY = ("sharpness", "sharpness_ratio", "edge_f1", "shift")

@@ -87,6 +87,45 @@ class _Burnt:
         return classes, train
 
 
+def _training_pixels(
+    rasters: EvaluationRasters,
+    area: Window,
+    cores: Sequence[Window],
+    burnt: _Burnt,
+    settings: EvaluationSettings,
+    matching: Sequence[NamedArray],
+    session: ModelSession,
+    cancelled: Callable[[], bool],
+) -> Dict[str, np.ndarray]:
+    """Pixels in the polygons, ``(bands, n)`` by raster, with their ``classes`` and ``train``, ``(n,)``.
+
+    Raises:
+        EmptyExtent: when no polygon lies on the rasters.
+    """
+    counts = [int(np.count_nonzero(burnt.of(core)[0] >= 0)) for core in cores]
+    if not sum(counts):
+        raise EmptyExtent("The training polygons do not overlap the rasters.", "Choose polygons of the same place.")
+    step = -(-sum(counts) // _MOST_PIXELS)
+    parts: Dict[str, List[np.ndarray]] = {}
+    for core in (core for core, count in zip(cores, counts) if count):
+        window, crop = expanded(core, settings.halo, area)
+        classes, train = burnt.of(core)
+        chosen = classes >= 0
+        wanted = np.flatnonzero(chosen)
+        chosen.reshape(-1)[np.delete(wanted, np.s_[::step])] = False
+        whole = np.zeros((window.height, window.width), np.uint8)
+        whole[crop.row : crop.bottom, crop.col : crop.right] = chosen
+        arrays = [*rasters.read_all(window), *matching, NamedArray("chosen", whole)]
+        answer = wait(session.evaluate("sample", arrays, settings.to_wire(), crop), session, cancelled)
+        found = {item.name: item.data for item in answer.arrays}
+        places = found.pop("positions")
+        for name, pixels in found.items():
+            parts.setdefault(name, []).append(pixels)
+        parts.setdefault("classes", []).append(classes.reshape(-1)[places])
+        parts.setdefault("train", []).append(train.reshape(-1)[places].astype(np.uint8))
+    return {name: np.concatenate(found, axis=-1) for name, found in parts.items()}
+
+
 def evaluate_land_cover(
     rasters: EvaluationRasters,
     area: Window,
@@ -104,35 +143,14 @@ def evaluate_land_cover(
         RuntimeMissing: when the worker has no scikit-learn.
     """
     burnt = _Burnt(polygons, rasters.grid)
-    counts = [int(np.count_nonzero(burnt.of(core)[0] >= 0)) for core in cores]
-    if not sum(counts):
-        raise EmptyExtent("The training polygons do not overlap the rasters.", "Choose polygons of the same place.")
-    step = -(-sum(counts) // _MOST_PIXELS)
-    wire = settings.to_wire()
-    parts: Dict[str, List[np.ndarray]] = {}
-    for core in (core for core, count in zip(cores, counts) if count):
-        window, crop = expanded(core, settings.halo, area)
-        classes, train = burnt.of(core)
-        chosen = classes >= 0
-        wanted = np.flatnonzero(chosen)
-        chosen.reshape(-1)[np.delete(wanted, np.s_[::step])] = False
-        whole = np.zeros((window.height, window.width), np.uint8)
-        whole[crop.row : crop.bottom, crop.col : crop.right] = chosen
-        arrays = [*rasters.read_all(window), *matching, NamedArray("chosen", whole)]
-        answer = wait(session.evaluate("sample", arrays, wire, crop), session, cancelled)
-        found = {item.name: item.data for item in answer.arrays}
-        places = found.pop("positions")
-        for name, pixels in found.items():
-            parts.setdefault(name, []).append(pixels)
-        parts.setdefault("classes", []).append(classes.reshape(-1)[places])
-        parts.setdefault("train", []).append(train.reshape(-1)[places].astype(np.uint8))
-    arrays = [NamedArray(name, np.concatenate(found, axis=-1)) for name, found in parts.items()]
-    names = [name for name in parts if name not in ("classes", "train")]
+    pixels = _training_pixels(rasters, area, cores, burnt, settings, matching, session, cancelled)
+    arrays = [NamedArray(name, found) for name, found in pixels.items()]
+    names = [name for name in pixels if name not in ("classes", "train")]
     scores = wait(session.evaluate("fit", arrays, {}, Window(0, 0, 0, 0)), session, cancelled).statistics
     sums: Dict[str, float] = {}
     for core in cores:
         window, crop = expanded(core, settings.halo, area)
-        request = {"classes": len(burnt.labels), "evaluation": wire}
+        request = {"classes": len(burnt.labels), "evaluation": settings.to_wire()}
         arrays = [*rasters.read_all(window), *matching]
         told = wait(session.evaluate("classify", arrays, request, crop), session, cancelled).statistics
         for key, value in told.items():

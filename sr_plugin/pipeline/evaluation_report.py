@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Dict, List, Mapping, Sequence, Tuple
+from typing import Dict, List, Mapping, Sequence, Tuple
 
 import numpy as np
 
@@ -28,9 +28,7 @@ from sr_plugin.core.session import ModelSession
 from sr_plugin.pipeline.edge_panels import png_bytes, stretched_picture
 from sr_plugin.pipeline.edge_planes import expanded
 from sr_plugin.pipeline.evaluation_rasters import EvaluationRasters
-
-if TYPE_CHECKING:
-    from sr_plugin.pipeline.evaluate import EvaluateResult
+from sr_plugin.pipeline.evaluation_request import EvaluatedTile, EvaluateResult
 
 _SIDE, _WORST = 256, 3
 _STRETCH = (2, 98)
@@ -139,7 +137,7 @@ class EvaluationPictures:
         largest = max(tile.window.width * tile.window.height for tile in self._result.tiles)
         step = self._result.settings.step
 
-        def key(tile) -> Tuple[bool, float]:  # type: ignore[no-untyped-def]
+        def key(tile: EvaluatedTile) -> Tuple[bool, float]:
             figures = tile.figures[name]
             whole = figures.pixels * step * step >= 0.5 * largest
             rmse = figures.overall["rmse"]

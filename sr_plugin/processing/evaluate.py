@@ -29,7 +29,7 @@ from sr_plugin.processing.runtime_check import can_run_models
 from sr_plugin.processing.translation import tr
 
 if TYPE_CHECKING:
-    from sr_plugin.pipeline.evaluate import EvaluateRequest, EvaluateResult
+    from sr_plugin.pipeline.evaluation_request import EvaluateRequest, EvaluateResult
 
 _FILES = {"OUTPUT_HTML": "report", "OUTPUT_CSV": "table", "OUTPUT_JSON": "summary", "FIGURE": "figure"}
 
@@ -157,8 +157,8 @@ class EvaluateAlgorithm(Algorithm):
     def _request(
         self, parameters: Dict[str, Any], files: Dict[str, str], context: QgsProcessingContext
     ) -> EvaluateRequest:
-        from sr_plugin.pipeline.evaluate import EvaluateRequest
         from sr_plugin.pipeline.evaluation_land_cover import TrainingPolygon
+        from sr_plugin.pipeline.evaluation_request import EvaluateRequest
 
         mtf = self.parameterAsDouble(parameters, "MTF", context)
         bands = parameters.get("BANDS")

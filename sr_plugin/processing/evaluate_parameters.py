@@ -21,7 +21,7 @@ from qgis.core import (
     QgsProcessingParameterRasterLayer,
 )
 
-from sr_plugin.core.evaluation import METRICS
+from sr_plugin.core.evaluation_metrics import METRICS
 from sr_plugin.processing.qgis_enums import ADVANCED, DOUBLE, INTEGER, POLYGONS, RASTERS
 from sr_plugin.processing.translation import tr
 

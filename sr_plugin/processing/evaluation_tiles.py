@@ -26,7 +26,7 @@ from qgis.PyQt.QtCore import QVariant
 from sr_plugin.core.evaluation import BICUBIC
 
 if TYPE_CHECKING:
-    from sr_plugin.pipeline.evaluate import EvaluatedTile, EvaluateResult
+    from sr_plugin.pipeline.evaluation_request import EvaluatedTile, EvaluateResult
 
 #: Figures of a tile that the layer holds for every raster.
 _METRICS = ("psnr", "ssim", "sam", "rmse", "hallucination")

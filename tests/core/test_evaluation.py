@@ -11,15 +11,8 @@ from hypothesis import strategies as st
 
 from sr_plugin.core.card import PointSpread
 from sr_plugin.core.errors import ParameterError
-from sr_plugin.core.evaluation import (
-    METRICS,
-    EvaluationSettings,
-    figures_of,
-    mean_ranks,
-    measure_names,
-    metric_named,
-    ranking,
-)
+from sr_plugin.core.evaluation import EvaluationSettings, figures_of, mean_ranks, measure_names, ranking
+from sr_plugin.core.evaluation_metrics import METRICS, metric_named
 
 SETTINGS = EvaluationSettings(2, 4, True, peak=100.0, indices=(("ndvi", 1, 0),))
 

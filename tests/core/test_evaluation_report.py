@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from sr_plugin.core.evaluation import METRICS, Figures
+from sr_plugin.core.evaluation import Figures
+from sr_plugin.core.evaluation_metrics import METRICS
 from sr_plugin.core.evaluation_report import (
     band_rows,
     definition_rows,

@@ -15,9 +15,10 @@ from sr_plugin.core.card import PointSpread
 from sr_plugin.core.errors import Cancelled, EmptyExtent, OutputError, ParameterError
 from sr_plugin.core.point_spread import reduce_image
 from sr_plugin.core.resampling import enlarge_cubic
-from sr_plugin.pipeline.evaluate import EvaluateRequest, evaluate
+from sr_plugin.pipeline.evaluate import evaluate
 from sr_plugin.pipeline.evaluation_land_cover import TrainingPolygon, training_roles
 from sr_plugin.pipeline.evaluation_preparation import sensible_shift
+from sr_plugin.pipeline.evaluation_request import EvaluateRequest
 from sr_plugin.worker.local_session import LocalSession
 from tests.pipeline.conftest import Recorder
 

@@ -60,7 +60,7 @@ def call(provider):
 
 
 def test_parameters_and_outputs_are_those_promised(algorithm):
-    from sr_plugin.core.evaluation import METRICS
+    from sr_plugin.core.evaluation_metrics import METRICS
 
     assert [p.name() for p in algorithm.parameterDefinitions()] == PARAMETERS
     numbers = {f"{metric.key.upper()}{end}" for metric in METRICS for end in ("", "_BICUBIC")}
