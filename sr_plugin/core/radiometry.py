@@ -113,6 +113,9 @@ def to_model(data: np.ndarray, radiometry: Radiometry) -> Tuple[np.ndarray, Opti
 
 
 def from_model(output: np.ndarray, radiometry: Radiometry, dtype: np.dtype) -> np.ndarray:
-    """Network output ``(bands, h, w)`` -> data values of floating type ``dtype``."""
-    output = output.astype(dtype, copy=False)
-    return output * _per_band(radiometry.out_gain, output.dtype) + _per_band(radiometry.out_offset, output.dtype)
+    """Network output ``(bands, h, w)`` -> data values of floating type ``dtype``, in a new contiguous array."""
+    data = np.empty(output.shape, dtype)
+    np.multiply(output, _per_band(radiometry.out_gain, data.dtype), out=data)
+    if any(radiometry.out_offset):
+        data += _per_band(radiometry.out_offset, data.dtype)
+    return data

@@ -113,7 +113,8 @@ class TileResult:
     Attributes:
         arrays: the outputs; the first is ``image``, ``(bands, height * scale, width * scale)`` of the output type.
         statistics: sums over the tile: ``consistency_sum`` (squared difference, in data units, between the result
-            brought back to the input's grid and the input) and ``consistency_count``; ``seconds`` in the model.
+            brought back to the input's grid and the input) and ``consistency_count``; ``seconds`` in the worker,
+            the wait for the forward of the tile before included.
     """
 
     arrays: Sequence[NamedArray]
@@ -217,6 +218,18 @@ class ModelSession(ABC):
             A future of the arrays and statistics. It fails with RuntimeMissing where a package is missing.
         """
         raise RuntimeMissing("Results cannot be evaluated where this model runs.", "Use a local worker.")
+
+    def patch_shifts(self, arrays: Sequence[NamedArray]) -> Future[TileResult]:
+        """Queue pairs of small images whose displacements are wanted; no model is needed.
+
+        Args:
+            arrays: ``reference`` and ``moved``, ``(n, h, w)`` floating, without gaps.
+
+        Returns:
+            A future of one array ``shifts``, ``(n, 2)`` float32: pixels by which ``moved`` shows things further right
+            and further down. It fails with RuntimeMissing where scikit-image is missing.
+        """
+        raise RuntimeMissing("Displacements cannot be measured where this model runs.", "Use a local worker.")
 
     def figure(self, arrays: Sequence[NamedArray], description: Mapping[str, Any]) -> bytes:
         """Draw panels as a picture in the manner of a paper (:mod:`sr_plugin.worker.figure`).

@@ -115,7 +115,9 @@ def _default_nodata(pixel_type: str) -> float:
 
 
 def _mask_band(request: SuperResolveRequest, source: RasterSource, bands: Sequence[BandInfo], pixel_type: str) -> bool:
-    """True where the source marks gaps by a mask or alpha band and no value can be given up for nodata."""
+    """True where gaps are marked by a mask band: on request, or where the source does and no value can be nodata."""
+    if request.gaps_as_mask:
+        return request.mask is not None or source.may_have_gaps([band.number for band in bands])
     declared = request.nodata is not None or any(band.nodata is not None for band in bands)
     return source.masked and not declared and not pixel_type.startswith("float")
 
@@ -190,12 +192,12 @@ def _fitting_margin(margin: int, card: ModelCard) -> int:
     return margin
 
 
-def _tile(request: SuperResolveRequest, card: ModelCard, margin: int, bands: int) -> int:
+def _tile(request: SuperResolveRequest, card: ModelCard, margin: int, bands: int, area: Window, bounds: Window) -> int:
     if request.tile < 0:
         raise ParameterError("The tile size cannot be negative.", "Use 0 to choose it by memory.")
     if card.reach is None:
         return min(_window(card))
-    tile = request.tile or choose_tile(card, margin, bands)
+    tile = request.tile or choose_tile(card, margin, bands, area, bounds)
     multiple = card.tiles.multiple_of
     return max(multiple, tile // multiple * multiple)
 
@@ -310,7 +312,7 @@ def _plan(
         area=area,
         card=card,
         settings=_settings(request, card, scaling, pixel_type, fed, len(infos)),
-        tile=_tile(request, card, margin, len(infos)),
+        tile=_tile(request, card, margin, len(infos), area, source.grid.window),
         margin=margin,
         nodata=None if mask_band else _nodata(request, infos, pixel_type, marked_gaps),
         mask=mask_digest(request.mask) if request.mask is not None else "",

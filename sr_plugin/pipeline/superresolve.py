@@ -107,7 +107,7 @@ def _load(session: ModelSession, run: PreparedRun, feedback: RunFeedback) -> Loa
 def _run_tiles(
     run: PreparedRun, session: ModelSession, loaded: LoadedModel, feedback: RunFeedback, request: SuperResolveRequest
 ) -> LoopStatistics:
-    output = UnfinishedOutput(run, feedback, Computation.of(loaded))
+    output = UnfinishedOutput(run, feedback, Computation.of(loaded), durable=request.listed)
     entry = _listed(request, run, feedback)
     try:
         statistics = TileLoop(run, session, output, feedback).run()

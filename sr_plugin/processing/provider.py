@@ -49,15 +49,19 @@ class SuperResolutionProvider(QgsProcessingProvider):
         from sr_plugin.processing.evaluate import EvaluateAlgorithm
         from sr_plugin.processing.exportmodel import ExportModelAlgorithm
         from sr_plugin.processing.modelinfo import ModelInfoAlgorithm
+        from sr_plugin.processing.preparepairs import PreparePairsAlgorithm
         from sr_plugin.processing.superresolve import SuperResolveAlgorithm
+        from sr_plugin.processing.superresolvelandsat import SuperResolveLandsatAlgorithm
         from sr_plugin.processing.superresolvesentinel2 import SuperResolveSentinel2Algorithm
 
         for algorithm in (
             SuperResolveAlgorithm,
             SuperResolveSentinel2Algorithm,
+            SuperResolveLandsatAlgorithm,
             CompareEdgesAlgorithm,
             EvaluateAlgorithm,
             ModelInfoAlgorithm,
             ExportModelAlgorithm,
+            PreparePairsAlgorithm,
         ):
             self.addAlgorithm(algorithm())

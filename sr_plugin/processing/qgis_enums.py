@@ -30,8 +30,10 @@ else:
 
 if hasattr(Qgis, "ProcessingFileParameterBehavior"):
     ONE_FILE = Qgis.ProcessingFileParameterBehavior.File
+    ONE_FOLDER = Qgis.ProcessingFileParameterBehavior.Folder
 else:
     ONE_FILE = QgsProcessingParameterFile.Behavior.File
+    ONE_FOLDER = QgsProcessingParameterFile.Behavior.Folder
 
 if hasattr(Qgis, "ProcessingSourceType"):
     POLYGONS = Qgis.ProcessingSourceType.VectorPolygon

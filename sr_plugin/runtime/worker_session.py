@@ -35,7 +35,7 @@ _QUIT_SECONDS = 5.0
 _PATIENCE = 60.0
 #: Loading a library may stop all threads of a Python for long, so other requests get so many times that patience.
 _LOADING = 5.0
-_TILES = ("infer", "edges", "evaluate")
+_TILES = ("infer", "edges", "evaluate", "patch_shifts")
 
 
 class WorkerSession(ModelSession):
@@ -265,6 +265,10 @@ class WorkerSession(ModelSession):
         """See :class:`ModelSession`."""
         box = [crop.col, crop.row, crop.width, crop.height]
         return self._tile({"type": "evaluate", "part": part, "settings": dict(settings), "crop": box}, arrays)
+
+    def patch_shifts(self, arrays: Sequence[NamedArray]) -> Future[TileResult]:
+        """See :class:`ModelSession`."""
+        return self._tile({"type": "patch_shifts"}, arrays)
 
     def figure(self, arrays: Sequence[NamedArray], description: Mapping[str, Any]) -> bytes:
         """See :class:`ModelSession`."""

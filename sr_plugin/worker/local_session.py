@@ -16,6 +16,7 @@ from sr_plugin.worker.edges import compare_edges
 from sr_plugin.worker.engine import Engine
 from sr_plugin.worker.evaluate import Evaluator
 from sr_plugin.worker.figure import draw_figure
+from sr_plugin.worker.patch_registration import patch_shifts
 
 
 class LocalSession(ModelSession):
@@ -57,6 +58,10 @@ class LocalSession(ModelSession):
     ) -> Future[TileResult]:
         """See :class:`ModelSession`."""
         return self._pool.submit(self._evaluator.answer, part, arrays, settings, crop)
+
+    def patch_shifts(self, arrays: Sequence[NamedArray]) -> Future[TileResult]:
+        """See :class:`ModelSession`."""
+        return self._pool.submit(patch_shifts, arrays)
 
     def figure(self, arrays: Sequence[NamedArray], description: Mapping[str, Any]) -> bytes:
         """See :class:`ModelSession`."""

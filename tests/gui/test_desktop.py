@@ -55,7 +55,7 @@ def test_nothing_is_built_before_it_is_wanted(desktop, stand_in):
     assert desktop.actions.dock in stand_in.toolbar.actions()
     (menu,) = stand_in.menus.values()
     assert [action.text() for action in menu.actions()] == [
-        "Super-Resolution Panel", "Compare Rasters…", "Try the Sample", "Environment…", "Help",
+        "Super-Resolution Panel", "Compare Rasters…", "Contact Sheet…", "Try the Sample", "Environment…", "Help",
     ]  # fmt: skip
     assert len(stand_in.factories) == 1
 
@@ -93,6 +93,34 @@ def test_pick_a_layer_preview_run_and_compare(desktop, scene, stand_in, project,
     buttons(item)["Compare"].click()
     wait_until(lambda: desktop.compare is not None and desktop.compare.isVisible())
     assert [layer.id() for layer in desktop.compare.bar.layers()] == [scene.id(), run.layer_id]
+
+
+def test_contact_sheets_close_with_the_plugin(desktop, tmp_path, monkeypatch):
+    from qgis.PyQt.QtWidgets import QApplication, QFileDialog
+
+    from sr_plugin.core.card import BandSpec
+    from sr_plugin.core.dataset_card import ArraySpec, DatasetCard
+    from sr_plugin.core.dataset_writer import DatasetWriter
+
+    bands = (BandSpec("red"),)
+    arrays = ArraySpec("low", bands, 4, 4, "uint8"), ArraySpec("high", bands, 8, 8, "uint8")
+    with DatasetWriter(str(tmp_path / "set"), DatasetCard("set", "single-image", 2, arrays[:1], arrays[1])) as writer:
+        writer.finish()
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "set"))
+
+    def shown():
+        return [w for w in QApplication.topLevelWidgets() if type(w).__name__ == "ContactSheetDialog" and w.isVisible()]
+
+    desktop.actions.pairs.trigger()
+    desktop.actions.pairs.trigger()
+    work_off()
+    assert len(shown()) == 2
+    shown()[0].close()
+    work_off()
+    assert len(shown()) == 1
+    desktop.tear_down()
+    work_off()
+    assert shown() == []
 
 
 def test_a_failure_offers_details(desktop, scene, stand_in):

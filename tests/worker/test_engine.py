@@ -7,6 +7,7 @@ from sr_plugin.core.builtin import builtin_card
 from sr_plugin.core.card import BandSpec, ModelCard, PointSpread, WeightFile
 from sr_plugin.core.errors import ModelFailed, ModelUnreadable, OutOfMemory, ProtocolError
 from sr_plugin.core.grid import Window
+from sr_plugin.core.point_spread import reduce_image
 from sr_plugin.core.protocol import NamedArray
 from sr_plugin.core.radiometry import BandScaling, compose
 from sr_plugin.core.resampling import enlarge_cubic, enlarge_nearest
@@ -118,6 +119,21 @@ def test_consistency(monkeypatch):
     _, bound = infer(load(monkeypatch, card, Doubling(), consistency=True), pixels)
     assert bound["consistency_sum"] < free["consistency_sum"] / 1000
     assert np.sqrt(bound["consistency_sum"] / bound["consistency_count"]) < 0.5
+
+
+@pytest.mark.parametrize("psf", [PointSpread(), PointSpread("gaussian", 0.3)])
+@pytest.mark.parametrize("place", [Window(5, 4, 20, 17), Window(0, 0, 9, 30), Window(12, 20, 18, 10)])
+def test_the_consistency_figure_is_that_of_the_whole_tile_within_the_crop(monkeypatch, psf, place):
+    pixels = np.random.default_rng(3).integers(500, 9000, (3, 30, 30)).astype(np.uint16)
+    card = network_card(psf=psf)
+    whole, _ = infer(load(monkeypatch, card, Doubling(1.01)), pixels)
+    out, statistics = infer(load(monkeypatch, card, Doubling(1.01)), pixels, crop=place)
+    inside = (slice(None), slice(place.row, place.bottom), slice(place.col, place.right))
+    fine = place.scaled(2)
+    np.testing.assert_array_equal(out, whole[:, fine.row : fine.bottom, fine.col : fine.right])
+    back = reduce_image(whole.astype(np.float64), 2, psf)
+    assert statistics["consistency_sum"] == pytest.approx(((back - pixels)[inside] ** 2).sum(), rel=1e-5)
+    assert statistics["consistency_count"] == 3 * place.width * place.height
 
 
 def test_a_network_that_breaks_its_promise_is_told(monkeypatch):
