@@ -53,11 +53,13 @@ class SuperResolutionProvider(QgsProcessingProvider):
         from sr_plugin.processing.superresolve import SuperResolveAlgorithm
         from sr_plugin.processing.superresolvelandsat import SuperResolveLandsatAlgorithm
         from sr_plugin.processing.superresolvesentinel2 import SuperResolveSentinel2Algorithm
+        from sr_plugin.processing.superresolvetimeseries import SuperResolveTimeSeriesAlgorithm
 
         for algorithm in (
             SuperResolveAlgorithm,
             SuperResolveSentinel2Algorithm,
             SuperResolveLandsatAlgorithm,
+            SuperResolveTimeSeriesAlgorithm,
             CompareEdgesAlgorithm,
             EvaluateAlgorithm,
             ModelInfoAlgorithm,

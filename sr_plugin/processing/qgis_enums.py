@@ -10,6 +10,7 @@ from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsProcessing,
     QgsProcessingFeatureSource,
+    QgsProcessingParameterDateTime,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterFile,
     QgsProcessingParameterNumber,
@@ -56,3 +57,8 @@ if hasattr(Qgis, "WkbType"):
     POLYGON_GEOMETRY = Qgis.WkbType.Polygon
 else:
     POLYGON_GEOMETRY = QgsWkbTypes.Type.Polygon
+
+if hasattr(Qgis, "ProcessingDateTimeParameterDataType"):
+    DATE_ONLY = Qgis.ProcessingDateTimeParameterDataType.Date
+else:
+    DATE_ONLY = QgsProcessingParameterDateTime.Type.Date

@@ -223,7 +223,7 @@ def _shifts(scene: _Scene) -> dict[str, float]:
     ``truth.row`` and ``truth.column`` in pixels of the fine grid, ``NAME.row`` and ``NAME.column`` in pixels of the
     input: what has to be added to positions in the one to reach those in the other. Left out where nothing can be told.
     """
-    from sr_plugin.worker.registration import shift_between
+    from sr_plugin.worker.window_shift import shift_between
 
     found: dict[str, tuple[float, float]] = {}
     if "truth" in scene.fine and scene.valid.mean() > 0.5:

@@ -155,6 +155,8 @@ class Server:
                 part, crop = str(frame.header["part"]), Window(*frame.header["crop"])
                 result = self._evaluator.answer(part, frame.arrays, frame.header["settings"], crop)
                 return Frame({"type": "result", "id": number, "statistics": dict(result.statistics)}, result.arrays)
+            if kind == "place":
+                return Frame({"type": "place", "id": number, "answer": _place(frame)})
             if kind == "patch_shifts":
                 return Frame({"type": "result", "id": number}, patch_shifts(frame.arrays).arrays)
             if kind == "figure":
@@ -168,6 +170,13 @@ class Server:
                 f"The request '{kind}' lacks a field or has one of the wrong form ({error})."
             ) from error
         raise ProtocolError(f"The worker knows no request '{kind[:100]}'.")
+
+
+def _place(frame: Frame) -> dict[str, Any]:
+    # Imported here: it needs SciPy, which single images do not.
+    from sr_plugin.worker.series_placement import describe_placement
+
+    return describe_placement(frame.header, frame.arrays)
 
 
 def _inspect(kind: str, card: ModelCard, path: Any) -> dict[str, Any]:
