@@ -256,6 +256,8 @@ class ModelSession(ABC):
             ``train`` ``(n,)``. Statistics: ``<name>.accuracy``, ``<name>.kappa``, ``<name>.f1``.
             ``classify``: counts pixels with these forests; settings ``{"classes": number, "evaluation": ...}``.
             Statistics: ``<name>.class.<number>``, ``<name>.agree``, ``pixels``.
+            ``rank``: how well an uncertainty foretells errors; arrays ``uncertainty`` and ``error`` ``(bands, n)`` and
+            ``tiles`` ``(n,)``; answers those of :func:`sr_plugin.worker.uncertainty_rank.judge_uncertainty`.
 
         Returns:
             A future of the arrays and statistics. It fails with RuntimeMissing where a package is missing.

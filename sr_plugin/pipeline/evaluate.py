@@ -17,6 +17,8 @@ from sr_plugin.core.evaluation import BICUBIC, EvaluationSettings, figures_of, m
 from sr_plugin.core.grid import Window
 from sr_plugin.core.session import ModelSession, TileResult
 from sr_plugin.core.spectral_indices import possible_indices
+from sr_plugin.core.uncertainty_figures import UncertaintyFigures
+from sr_plugin.core.uncertainty_report import uncertainty_text
 from sr_plugin.pipeline import evaluation_preparation as preparation
 from sr_plugin.pipeline.edge_outputs import check_outputs, write_file
 from sr_plugin.pipeline.edge_planes import expanded, resolve_settings, wait
@@ -24,6 +26,7 @@ from sr_plugin.pipeline.evaluation_files import csv_bytes, json_bytes
 from sr_plugin.pipeline.evaluation_land_cover import LandCoverFigures, evaluate_land_cover
 from sr_plugin.pipeline.evaluation_rasters import EvaluationRasters, mean_planes
 from sr_plugin.pipeline.evaluation_request import EvaluatedTile, EvaluateRequest, EvaluateResult
+from sr_plugin.pipeline.evaluation_uncertainty import UncertaintyPlane, judge_uncertainty
 from sr_plugin.pipeline.request import RunFeedback, SilentFeedback
 from sr_plugin.raster.block_cache import limited_block_cache
 from sr_plugin.runtime.find_python import find_worker_python
@@ -40,13 +43,17 @@ class _Evaluation:
     def __init__(self, request: EvaluateRequest, feedback: RunFeedback, session: ModelSession) -> None:
         self._request, self._feedback, self._session = request, feedback, session
         self._open()
-        files = [path for source in self._rasters.sources.values() for path in source.files]
+        self._uncertainty = UncertaintyPlane(request.uncertainty, self._rasters) if request.uncertainty else None
+        sources = [*self._rasters.sources.values(), *([self._uncertainty.source] if self._uncertainty else [])]
+        files = [path for source in sources for path in source.files]
         check_outputs({}, request.files, files)
         self._shift: Optional[Tuple[float, float]] = None
         self._spread = math.nan
         self._edges: Dict[str, EdgeCounts] = {}
         self._tiles: List[Tuple[Window, np.ndarray]] = []
         self._histograms: Dict[str, np.ndarray] = {}
+        self._rank_figures: Optional[UncertaintyFigures] = None
+        self._tile_ranks: Dict[Tuple[int, int], float] = {}
 
     def _open(self, shift: Tuple[float, float] = (0.0, 0.0)) -> None:
         request = self._request
@@ -77,6 +84,8 @@ class _Evaluation:
         self._matching = preparation.matching_arrays(curves)
         self._announce()
         self._stream()
+        if self._uncertainty is not None:
+            self._judge_uncertainty(self._uncertainty)
         land_cover = self._land_cover() if request.polygons else {}
         matched = {
             name: tuple(float(v) for v in (pixels[name] - sample.pixels[name]).mean(axis=1)) for name in curves
@@ -167,6 +176,17 @@ class _Evaluation:
                 cell = Window(core.col + column * side, core.row + row * side, side, side).intersection(core)
                 self._tiles.append((cell, item.data[row, column]))
 
+    def _judge_uncertainty(self, plane: UncertaintyPlane) -> None:
+        self._rank_figures, self._tile_ranks = judge_uncertainty(
+            plane,
+            self._rasters,
+            self._area,
+            self._settings,
+            self._matching,
+            self._session,
+            self._feedback.cancelled,
+        )
+
     def _land_cover(self) -> Dict[str, LandCoverFigures]:
         self._feedback.message("Classifying land cover")
         return evaluate_land_cover(
@@ -202,14 +222,7 @@ class _Evaluation:
                 more["shift"] = float(np.hypot(*sample.shifts[name]))
             figures[name] = replace(found, overall={**found.overall, **more})
         pixels = measure_names(self._settings).index("pixels")
-        tiles = [
-            EvaluatedTile(
-                window.shifted(-self._area.col, -self._area.row),
-                {name: figures_of(sums[number], self._settings) for number, name in enumerate(self._names)},
-            )
-            for window, sums in self._tiles
-            if sums[0, pixels] > 0
-        ]
+        tiles = [self._tile(window, sums) for window, sums in self._tiles if sums[0, pixels] > 0]
         return EvaluateResult(
             figures=figures,
             ranking=ranking(figures),
@@ -225,7 +238,14 @@ class _Evaluation:
             land_cover=land_cover,
             histograms=self._histograms,
             seconds=seconds,
+            uncertainty=self._rank_figures,
         )
+
+    def _tile(self, window: Window, sums: np.ndarray) -> EvaluatedTile:
+        place = window.shifted(-self._area.col, -self._area.row)
+        figures = {name: figures_of(sums[number], self._settings) for number, name in enumerate(self._names)}
+        key = (place.col // self._settings.cell, place.row // self._settings.cell)
+        return EvaluatedTile(place, figures, self._tile_ranks.get(key, math.nan))
 
     def _write(self, result: EvaluateResult) -> None:
         # Imported here: pictures are needed by few runs.
@@ -274,6 +294,10 @@ def evaluate(
     feedback = feedback or SilentFeedback()
     if not request.results:
         raise ParameterError("There is no result to evaluate.", "Choose at least one super-resolved raster.")
+    if request.uncertainty and not request.truth:
+        raise ParameterError(
+            "Without a truth an uncertainty cannot be judged.", "Give a truth, or leave the uncertainty out."
+        )
     if request.cell < 1:
         raise ParameterError("The tile size must be positive.")
     if open_session is None:
@@ -289,4 +313,6 @@ def evaluate(
         overall = result.figures[name].overall
         told = f"PSNR {overall['psnr']:.2f} dB, SSIM {overall['ssim']:.4f}"
         feedback.message(f"{place}. {result.titles[name]}: {told}")
+    if result.uncertainty:
+        feedback.message(uncertainty_text(result.uncertainty, result.titles["result"]))
     return result

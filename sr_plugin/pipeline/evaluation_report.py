@@ -25,6 +25,7 @@ from sr_plugin.core.protocol import NamedArray
 from sr_plugin.core.report_page import Panel, facts_html, legend_html, panels_html, table_html
 from sr_plugin.core.resampling import enlarge_cubic, enlarge_nearest
 from sr_plugin.core.session import ModelSession
+from sr_plugin.core.uncertainty_report import uncertainty_html
 from sr_plugin.pipeline.edge_panels import png_bytes, stretched_picture
 from sr_plugin.pipeline.edge_planes import expanded
 from sr_plugin.pipeline.evaluation_rasters import EvaluationRasters
@@ -155,6 +156,8 @@ class EvaluationPictures:
         result, request_titles = self._result, self._result.titles
         settings = result.settings
         facts = [(plane.capitalize(), request_titles[plane]) for plane in self._rasters.sources]
+        if result.uncertainty:
+            facts.append(("Uncertainty", request_titles["uncertainty"]))
         facts.append(("Bands", ", ".join(result.bands)))
         grid = result.grid
         size = f"{grid.width} x {grid.height} pixels of the finest result, in {len(result.tiles)} tiles"
@@ -197,6 +200,9 @@ class EvaluationPictures:
         indices = index_rows(names, result.figures, result.titles)
         if len(indices) > 1:
             sections.append(("Errors of indices", table_html(indices)))
+        if result.uncertainty:
+            told = uncertainty_html(result.bands, result.uncertainty, result.titles["result"])
+            sections.append(("Uncertainty", told))
         if result.land_cover:
             sections.append(("Land cover", self._land_cover()))
         sections.append(("How it was compared", facts_html(self._facts())))

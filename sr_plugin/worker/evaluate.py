@@ -21,6 +21,7 @@ from sr_plugin.core.session import TileResult
 from sr_plugin.worker.edges import require_scikit_image
 from sr_plugin.worker.gaps import without_gaps
 from sr_plugin.worker.land_cover import LandCover
+from sr_plugin.worker.uncertainty_rank import judge_uncertainty
 
 if TYPE_CHECKING:
     from sr_plugin.worker.metrics import CellSums
@@ -116,6 +117,7 @@ class Evaluator:
         """
         require_scikit_image()
         parts = {"sample": self._sample, "measure": self._measure, "fit": self._fit, "classify": self._classify}
+        parts["rank"] = self._rank
         if part not in parts:
             raise ProtocolError(f"The worker knows no part '{part[:100]}' of an evaluation.")
         return parts[part](arrays, settings, crop)
@@ -172,6 +174,13 @@ class Evaluator:
         images = {"input": enlarge_nearest(scene.input, max(1, scene.ratio)), **scene.fine}
         kept = {name: _kept(image, crop) for name, image in images.items()}
         return TileResult((), self._land_cover.classify(kept, _kept(scene.valid, crop), count))
+
+    def _rank(self, arrays: Sequence[NamedArray], settings: Mapping[str, Any], crop: Window) -> TileResult:
+        by_name = {item.name: item.data for item in arrays}
+        if not {"uncertainty", "error", "tiles"} <= set(by_name):
+            raise ProtocolError("An uncertainty to judge came without its sample.")
+        told = judge_uncertainty(by_name["uncertainty"], by_name["error"], by_name["tiles"])
+        return TileResult(tuple(NamedArray(name, data) for name, data in told.items()))
 
 
 def _measure_back(given: np.ndarray, back: np.ndarray, valid: np.ndarray, cells: CellSums, ratio: int) -> None:
