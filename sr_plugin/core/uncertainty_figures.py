@@ -16,8 +16,9 @@ GROUPS = 10
 class UncertaintyFigures:
     """Uncertainty against the absolute error of the first result, on a sample of valid pixels.
 
-    What is told of the whole stands for the mean over the bands, so that it is not raised by some bands having more
-    contrast, and with it more error and more uncertainty, than others.
+    Bands are ranked and grouped on their own. What is told of the whole is the mean over the bands (of squared errors
+    the sum), so that it is not raised by some bands having more contrast, and with it more error and more uncertainty,
+    than others.
 
     Attributes:
         rank: Spearman's rank correlation of uncertainty and absolute error, mean over the bands; NaN where either is

@@ -14,11 +14,16 @@ UNCERTAINTY_NOTE = (
     "it is turned, and a model can make the same mistake eight times. It is a spread, not an error bar: read off the "
     "table how large the errors are where it is low."
 )
+_BESIDE = "display:inline-block;vertical-align:top;margin-right:32px"
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 300, 160, 56, 34
 
 
 def _number(value: float, pattern: str) -> str:
     return "" if math.isnan(value) else pattern.format(value)
+
+
+def _percent(share: float) -> str:
+    return "" if math.isnan(share) else f"{100 * share:.0f} %"
 
 
 def uncertainty_text(figures: UncertaintyFigures, title: str) -> str:
@@ -37,8 +42,8 @@ def uncertainty_text(figures: UncertaintyFigures, title: str) -> str:
     if math.isnan(figures.share):
         return text
     return (
-        f"{text} The 10 % least certain pixels hold {figures.share:.0%} of the squared error; by chance they would hold "
-        f"10 %, and the 10 % with the largest errors hold {figures.best_share:.0%}."
+        f"{text} The least certain 10 % of the pixels hold {_percent(figures.share)} of the squared error; by chance "
+        f"they would hold 10 %, and the 10 % with the largest errors hold {_percent(figures.best_share)}."
     )
 
 
@@ -56,7 +61,7 @@ def uncertainty_band_rows(bands: Sequence[str], figures: UncertaintyFigures) -> 
     """A row for each band, and one for the whole."""
     rows = [["", "Rank correlation", "Squared error in the least certain 10 %"]]
     found = [*zip(bands, figures.band_ranks, figures.band_shares), ("All bands", figures.rank, figures.share)]
-    return rows + [[name, _number(rank, "{:.3f}"), _number(share, "{:.0%}")] for name, rank, share in found]
+    return rows + [[name, _number(rank, "{:.3f}"), _percent(share)] for name, rank, share in found]
 
 
 def calibration_svg(figures: UncertaintyFigures) -> str:
@@ -90,13 +95,19 @@ def calibration_svg(figures: UncertaintyFigures) -> str:
 def uncertainty_html(bands: Sequence[str], figures: UncertaintyFigures, title: str) -> str:
     """The section: what was found, what it does not say, tables and curve."""
     sample = (
-        f"On a sample of {figures.pixels} pixels. What is told of all bands is the mean over the bands, each with its "
-        "own tenths; values in their own units."
+        f"On a sample of {figures.pixels} pixels. Each band has its own tenths; figures of all bands are means over the "
+        "bands, squared errors are summed. Uncertainty and error are in units of the values."
     )
+    level, error = sum(figures.uncertainties), sum(figures.errors)
+    if level > 0:
+        sample += (
+            f" The mean absolute error is {error / level:.2g} times the mean uncertainty; were the uncertainty the "
+            "standard deviation of a normally distributed error, it would be 0.8 times."
+        )
     return (
         f"<p><b>{html.escape(uncertainty_text(figures, title))}</b></p>"
         f'<p class="note">{html.escape(UNCERTAINTY_NOTE)}</p><p>{html.escape(sample)}</p>'
         f"{table_html(uncertainty_band_rows(bands, figures))}"
-        f'<table class="plots"><tr><td>{table_html(uncertainty_rows(figures))}</td>'
-        f"<td>{calibration_svg(figures)}</td></tr></table>"
+        f'<div style="{_BESIDE}">{table_html(uncertainty_rows(figures))}</div>'
+        f'<div style="{_BESIDE}">{calibration_svg(figures)}</div>'
     )

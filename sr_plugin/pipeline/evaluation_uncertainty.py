@@ -6,7 +6,7 @@ from typing import Callable, Dict, List, Sequence, Tuple
 
 import numpy as np
 
-from sr_plugin.core.errors import ParameterError, UncertaintyMismatch
+from sr_plugin.core.errors import Cancelled, ParameterError, UncertaintyMismatch
 from sr_plugin.core.evaluation import EvaluationSettings
 from sr_plugin.core.grid import Grid, Window
 from sr_plugin.core.protocol import NamedArray
@@ -144,6 +144,8 @@ def judge_uncertainty(
     rng = np.random.default_rng(0)
     levels, errors, tiles = [], [], []
     for window in windows:
+        if cancelled():
+            raise Cancelled("The evaluation was cancelled.")
         uncertainty, known = plane.read(window)
         chosen = known & (rng.random(known.shape) < share)
         if not chosen.any():

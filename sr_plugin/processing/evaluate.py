@@ -79,8 +79,8 @@ class EvaluateAlgorithm(Algorithm):
                 "detail that is wrong but averages out is not seen."
             ),
             tr(
-                "The uncertainty of the first result is judged by the truth: how well it ranks the errors, and how large "
-                "they are where it is low. A low uncertainty is no proof."
+                "The uncertainty of the first result is judged by the truth: how well it ranks the errors, and how "
+                "large they are where it is low. A low uncertainty is no proof."
             ),
             tr(
                 "The rasters are brought together by their position and must have the same CRS. Only pixels that are "

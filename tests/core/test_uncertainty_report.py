@@ -21,7 +21,7 @@ FIGURES = UncertaintyFigures(0.4321, (0.5, math.nan), TENTHS, tuple(3 * t for t 
 
 def test_the_outcome_in_words():
     text = uncertainty_text(FIGURES, "Out")
-    assert "0.432" in text and "27%" in text and "70%" in text
+    assert "0.432" in text and "27 %" in text and "70 %" in text
     assert "nothing can be ranked" in uncertainty_text(replace(FIGURES, rank=math.nan), "Out")
 
 
@@ -30,9 +30,9 @@ def test_rows():
     assert rows[1] == ["0 to 10 % (most certain)", "1", "3"]
     assert rows[10] == ["90 to 100 % (least certain)", "10", "30"]
     assert uncertainty_band_rows(("Red", "Green"), FIGURES)[1:] == [
-        ["Red", "0.500", "30%"],
-        ["Green", "", "20%"],
-        ["All bands", "0.432", "27%"],
+        ["Red", "0.500", "30 %"],
+        ["Green", "", "20 %"],
+        ["All bands", "0.432", "27 %"],
     ]
 
 
@@ -48,4 +48,4 @@ def test_the_curve_has_a_dot_for_each_tenth():
 def test_the_section_is_honest_and_escaped():
     page = uncertainty_html(("<i>", "Green"), FIGURES, "<b>Out</b>")
     assert "<b>Out" not in page and "<i>" not in page and "&lt;i&gt;" in page
-    assert "no proof" in page and "999 pixels" in page
+    assert "no proof" in page and "999 pixels" in page and "is 3 times the mean uncertainty" in page

@@ -121,7 +121,8 @@ def uncertainty(make_raster, rasters):
     from osgeo import gdal
 
     truth, poor = (gdal.Open(rasters[name]).ReadAsArray().astype(np.float32) for name in ("TRUTH", "poor"))
-    path = make_raster(np.abs(poor - truth), "uncertainty.tif", ("B02 uncertainty", "B04 uncertainty", "B08 uncertainty"))
+    names = [f"{band} uncertainty" for band in ("B02", "B04", "B08")]
+    path = make_raster(np.abs(poor - truth), "uncertainty.tif", names)
     dataset = gdal.Open(path, gdal.GA_Update)
     dataset.SetGeoTransform((600000, 5, 0, 5000000, 0, -5))
     del dataset
