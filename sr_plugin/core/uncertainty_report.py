@@ -95,8 +95,8 @@ def calibration_svg(figures: UncertaintyFigures) -> str:
 def uncertainty_html(bands: Sequence[str], figures: UncertaintyFigures, title: str) -> str:
     """The section: what was found, what it does not say, tables and curve."""
     sample = (
-        f"On a sample of {figures.pixels} pixels. Each band has its own tenths; figures of all bands are means over the "
-        "bands, squared errors are summed. Uncertainty and error are in units of the values."
+        f"On a sample of {figures.pixels} pixels. Each band has its own tenths; figures of all bands are means over "
+        "the bands, squared errors are summed. Uncertainty and error are in units of the values."
     )
     level, error = sum(figures.uncertainties), sum(figures.errors)
     if level > 0:

@@ -8,7 +8,9 @@ import json
 import numpy as np
 import pytest
 
+from sr_plugin.core.card import PointSpread
 from sr_plugin.core.errors import BandError, OutputError, ParameterError, UncertaintyMismatch
+from sr_plugin.core.point_spread import reduce_image
 from sr_plugin.pipeline import evaluate as module
 from sr_plugin.pipeline import evaluation_uncertainty
 from sr_plugin.pipeline.evaluate import evaluate
@@ -77,6 +79,23 @@ def test_shuffled_values_rank_nothing(paths, spread, arrays):
     values = np.random.default_rng(2).permutation(error.ravel()).reshape(error.shape)
     found = judge(paths, spread(values)).uncertainty
     assert abs(found.rank) < 0.03 and found.share == pytest.approx(0.1, abs=0.02)
+
+
+def test_what_super_resolving_writes_fits(run, scene, make_raster, tmp_path):
+    pytest.importorskip("onnxruntime")
+    bands = ("B04", "B03", "B02", "B08")
+    truth = scene[:, :64, :80]
+    coarse = reduce_image(truth.astype(float), 2, PointSpread())
+    source = make_raster(np.rint(coarse).astype(np.uint16), "in.tif", descriptions=bands)
+    right = make_raster(truth, "truth.tif", geotransform=FINE, descriptions=bands)
+    result = run(source, "s2-rgbn-x2").output
+    spread = run(source, "s2-rgbn-x2", spread=True, output=str(tmp_path / "spread.tif")).output
+    found = judge((source, result, right), spread).uncertainty
+    assert len(found.band_ranks) == 4 and found.pixels == 64 * 80
+    # Blocks have edges, where the model is less certain and more wrong.
+    assert found.rank > 0.2 and found.share > 0.15
+    one = judge((source, result, right), spread, bands=(4,)).uncertainty
+    assert one.rank == pytest.approx(found.band_ranks[3])
 
 
 def test_windows_and_tiles_change_little(paths, spread, arrays, monkeypatch):
