@@ -119,6 +119,12 @@ class ModelFailed(SuperResolutionError):
     default_hint = "Try another tile size, or float32 precision on the CPU."
 
 
+class DatasetUnreadable(SuperResolutionError):
+    """A folder holds no training dataset, or a damaged one."""
+
+    default_hint = "Choose a folder that superres:preparepairs has written."
+
+
 class RuntimeMissing(SuperResolutionError):
     """No Python with the packages that the model needs was found."""
 
