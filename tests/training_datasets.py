@@ -15,7 +15,7 @@ SIDE = 16
 
 
 def scene(bands: int, side: int, seed: int) -> np.ndarray:
-    """``(bands, side, side)`` of smooth blobs with sharp edges, from 0 to 1."""
+    """``(bands, side, side)`` of blobs as a camera sees them, whose edges spread over some pixels, from 0 to 1."""
     rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[:side, :side] / side
     image = np.full((bands, side, side), 0.3)
@@ -23,6 +23,9 @@ def scene(bands: int, side: int, seed: int) -> np.ndarray:
         row, column, radius = rng.uniform(0.1, 0.9), rng.uniform(0.1, 0.9), rng.uniform(0.1, 0.3)
         inside = (rows - row) ** 2 + (columns - column) ** 2 < radius**2
         image[:, inside] = rng.uniform(0.1, 0.9, (bands, 1))
+    for axis in (1, 2):
+        for _ in range(2):
+            image = (np.roll(image, 1, axis) + image + np.roll(image, -1, axis)) / 3
     return image
 
 

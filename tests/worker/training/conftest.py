@@ -1,0 +1,42 @@
+"""Job folders with tiny trainings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from sr_plugin.core.job_folder import JobFolder
+from sr_plugin.core.training_plan import TrainingPlan, ValidationPlan, write_plan
+
+TINY = {"width": 8, "blocks": 1}
+
+
+@pytest.fixture
+def make_job(tmp_path):
+    """Make a job folder for a dataset; changes of the plan by name."""
+
+    def make(dataset, place="job", **changes):
+        folder = JobFolder(str(tmp_path / place))
+        folder.make()
+        plan = TrainingPlan(
+            "tiny",
+            dataset,
+            family="edsr_bicubic",
+            hyperparameters=TINY,
+            steps=6,
+            batch=2,
+            patch=8,
+            threads=1,
+            device="cpu",
+            ema=0.8,
+            checkpoint_every=2,
+            log_every=2,
+            install=False,
+            validation=ValidationPlan(every=3, side=16, border=2, panels=1),
+        )
+        plan = replace(plan, **changes)
+        write_plan(plan, folder.plan)
+        return folder, plan
+
+    return make
