@@ -50,6 +50,7 @@ class SuperResolutionProvider(QgsProcessingProvider):
         from sr_plugin.processing.modelinfo import ModelInfoAlgorithm
         from sr_plugin.processing.superresolve import SuperResolveAlgorithm
         from sr_plugin.processing.superresolvesentinel2 import SuperResolveSentinel2Algorithm
+        from sr_plugin.processing.train import TrainAlgorithm
 
         for algorithm in (
             SuperResolveAlgorithm,
@@ -57,5 +58,6 @@ class SuperResolutionProvider(QgsProcessingProvider):
             CompareEdgesAlgorithm,
             ModelInfoAlgorithm,
             ExportModelAlgorithm,
+            TrainAlgorithm,
         ):
             self.addAlgorithm(algorithm())
