@@ -10,10 +10,12 @@ import time
 from typing import IO, Optional
 
 from sr_plugin.core.errors import OutputBusy, OutputError
+from sr_plugin.core.process_mark import still_runs, this_process
 
 #: What the system answers when somebody else holds a lock.
 _HELD = (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK, errno.EDEADLK)
 _TRIES, _PAUSE_SECONDS = 6, 0.1
+_LONGEST_MARK = 1024
 
 
 def _lock(file: IO[bytes]) -> None:
@@ -57,9 +59,18 @@ def is_locked(output: str) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        return error.errno in _HELD
+        return error.errno in _HELD or still_runs(_marked(output + ".lock"))
     # Closing the file gave the lock back.
     return False
+
+
+def _marked(path: str) -> str:
+    """The mark in a lock file, empty where there is none."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(_LONGEST_MARK).decode("ascii", "replace").strip()
+    except OSError:
+        return ""
 
 
 class OutputLock:
@@ -84,9 +95,7 @@ class OutputLock:
             try:
                 _lock_patiently(file)
             except OSError as error:
-                if error.errno not in _HELD:
-                    # A file system without locks, such as some network shares: the run goes on unguarded.
-                    self._file = file
+                if error.errno not in _HELD and self._take_by_mark(file):
                     return
                 file.close()
                 raise OutputBusy(f"Another run is writing '{output}'.") from None
@@ -95,6 +104,19 @@ class OutputLock:
             else:
                 # Its last holder deleted it between our opening and our locking.
                 file.close()
+
+    def _take_by_mark(self, file: IO[bytes]) -> bool:
+        """On a file system without locks, such as some network shares, the file names the process that holds it.
+
+        That guards against runs of this machine; those of another one are not seen.
+        """
+        if still_runs(_marked(self.path)):
+            return False
+        file.truncate(0)
+        file.write(this_process().encode("ascii", "replace"))
+        file.flush()
+        self._file = file
+        return True
 
     def _still_there(self, file: IO[bytes]) -> bool:
         try:

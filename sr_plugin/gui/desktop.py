@@ -18,6 +18,7 @@ from sr_plugin.processing.translation import tr
 if TYPE_CHECKING:
     from sr_plugin.gui.compare.compare_window import CompareWindow
     from sr_plugin.gui.dock.dock_panel import DockPanel
+    from sr_plugin.gui.environment.one_dialog import OneDialog
     from sr_plugin.gui.preview.preview import Preview
     from sr_plugin.gui.runs.interrupted_list import InterruptedList
     from sr_plugin.gui.runs.run import Run
@@ -52,7 +53,7 @@ class Desktop:
         self.interrupted: Optional[InterruptedList] = None
         self.preview: Optional[Preview] = None
         self.compare: Optional[CompareWindow] = None
-        self._environment: Optional[Any] = None
+        self._environment: Optional[OneDialog] = None
         self._help: Optional[Any] = None
         self._options: Optional[Any] = None
         self._notes: Optional[Any] = None
@@ -64,7 +65,7 @@ class Desktop:
 
         self.messages = MessageItems(self.iface.messageBar())
         self._notes = LegendNotes(self.iface.layerTreeView())
-        self._options = OptionsFactory(self._environment_changed)
+        self._options = OptionsFactory(self._made_environment, self._follow_changed)
         self.iface.registerOptionsWidgetFactory(self._options)
         self.actions = DesktopActions(self.iface)
         self.actions.dock.toggled.connect(self._toggle_dock)
@@ -93,7 +94,6 @@ class Desktop:
             self.compare.shut_down()
         if self._environment is not None:
             self._environment.shut_down()
-            self._environment.close()
             self._environment.deleteLater()
         if self._help is not None:
             self._help.close()
@@ -217,14 +217,19 @@ class Desktop:
 
     def open_environment(self) -> None:
         """Open the dialog of the Python that runs the models."""
-        if self._environment is None:
-            from sr_plugin.gui.environment.environment_dialog import EnvironmentDialog
+        self._made_environment().open()
 
-            self._environment = EnvironmentDialog(self.iface.mainWindow())
+    def _made_environment(self) -> OneDialog:
+        if self._environment is None:
+            from sr_plugin.gui.environment.one_dialog import OneDialog
+
+            self._environment = OneDialog(self.iface.mainWindow())
             self._environment.environment_changed.connect(self._environment_changed)
-        self._environment.show()
-        self._environment.raise_()
-        self._environment.activateWindow()
+        return self._environment
+
+    def _follow_changed(self, follow: bool) -> None:
+        if self.dock is not None:
+            self.dock.run_bar.follow.setChecked(follow)
 
     def open_help(self) -> None:
         """Show the user guide."""
@@ -256,11 +261,19 @@ class Desktop:
             self._tell(run.cause, Qgis.MessageLevel.Critical, [(tr("Details"), lambda: self._show_details(run))])
         elif run.state == RunState.DONE and run.purpose == "sample":
             self._tell_sample(run)
+        elif run.state == RunState.DONE and run.kept_out:
+            text = tr("done in {}. It was started in another project, so it was not added to this one.")
+            buttons = [(tr("Add"), lambda: self._bring_in(run)), (tr("Open folder"), lambda: self._open_folder(run))]
+            self._tell(text.format(spoken_duration(run.seconds)), Qgis.MessageLevel.Info, buttons, 0, run.title)
         elif run.state == RunState.DONE:
             layer = QgsProject.instance().mapLayer(run.layer_id)
             text = tr("done in {}.").format(spoken_duration(run.seconds))
             title = layer.name() if layer is not None else run.title
             self._tell(text, Qgis.MessageLevel.Success, self._result_buttons(run), _GOOD_NEWS, title)
+
+    def _bring_in(self, run: Run) -> None:
+        if self.queue is not None:
+            self.queue.bring_in(run)
 
     def _result_buttons(self, run: Run) -> List[Button]:
         return [

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import Callable, List, Optional, Tuple
+from typing import List, Optional, Tuple
 
 from qgis.core import QgsApplication
 from qgis.gui import QgsOptionsPageWidget
-from qgis.PyQt.QtCore import QUrl
+from qgis.PyQt.QtCore import QUrl, pyqtSignal
 from qgis.PyQt.QtGui import QDesktopServices
 from qgis.PyQt.QtWidgets import (
     QCheckBox,
@@ -27,7 +27,8 @@ from sr_plugin.core.catalogue import available_models
 from sr_plugin.core.locations import user_models_folder
 from sr_plugin.gui.background import Background
 from sr_plugin.gui.choice_wrapper import ChoiceCombo
-from sr_plugin.gui.environment.environment_dialog import EnvironmentDialog, summary_of
+from sr_plugin.gui.environment.environment_dialog import summary_of
+from sr_plugin.gui.environment.one_dialog import OneDialog
 from sr_plugin.gui.model_chooser import ModelChooser, model_title
 from sr_plugin.processing import runtime_check, settings
 from sr_plugin.processing.translation import tr
@@ -43,13 +44,19 @@ class OptionsPage(QgsOptionsPageWidget):
 
     Args:
         parent: Qt parent.
+        environment: the dialog of the environment; one of its own unless given.
+
+    Attributes:
+        follow_changed: emitted on acceptance where it was changed whether previews are to follow the map.
     """
 
-    def __init__(self, parent: Optional[QWidget] = None) -> None:
+    follow_changed = pyqtSignal(bool)
+
+    def __init__(self, parent: Optional[QWidget] = None, environment: Optional[OneDialog] = None) -> None:
         super().__init__(parent)
         self.setObjectName(PAGE_NAME)
-        self.environment_changed_callbacks: List[Callable[[], None]] = []
-        self._dialog: Optional[EnvironmentDialog] = None
+        self._environment = environment or OneDialog(self)
+        self._environment.environment_changed.connect(self._environment_changed)
         self._background = Background(self)
         inside = QWidget()
         layout = QVBoxLayout(inside)
@@ -73,7 +80,10 @@ class OptionsPage(QgsOptionsPageWidget):
         settings.PRECISION.set(self.precision.currentData())
         settings.CONSISTENCY.set(self.consistency.isChecked())
         settings.KEEP_PARTIAL.set(self.keep_partial.isChecked())
+        before = settings.PREVIEW_FOLLOW.value()
         settings.PREVIEW_FOLLOW.set(self.preview_follow.isChecked())
+        if before != self.preview_follow.isChecked():
+            self.follow_changed.emit(not before)
         settings.PREVIEW_BOUND.set(self.preview_bound.value())
 
     def cancel(self) -> None:
@@ -86,11 +96,8 @@ class OptionsPage(QgsOptionsPageWidget):
 
     def open_environment(self) -> None:
         """Open the dialog for the environment; what is chosen there counts at once."""
-        if self._dialog is None:
-            self._dialog = EnvironmentDialog(self)
-            self._dialog.environment_changed.connect(self._environment_changed)
         # Modal to the options, so that they cannot be closed while an environment is made.
-        self._dialog.open()
+        self._environment.open(over=self.window())
 
     def _run_box(self) -> QGroupBox:
         self.model = ChoiceCombo([(card.name, model_title(card)) for card in available_models()])
@@ -167,8 +174,6 @@ class OptionsPage(QgsOptionsPageWidget):
     def _environment_changed(self) -> None:
         runtime_check.forget()
         self._look()
-        for callback in self.environment_changed_callbacks:
-            callback()
 
 
 def _devices() -> List[Tuple[str, str]]:

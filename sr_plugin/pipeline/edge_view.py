@@ -1,6 +1,7 @@
 """Edges of the part of some rasters that is in view, for a live comparison.
 
 All rasters are brought to the grid of the finest one over the extent, coarsened where it would hold too many pixels.
+The truth has no say in it, so that one result has the figures that :mod:`sr_plugin.pipeline.compare_edges` gives it.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ class LayerEdges:
         classes: ``(h, w)`` uint8, codes of :data:`~sr_plugin.core.edges.EDGE_CLASSES`, 0 where there is no edge,
             :data:`~sr_plugin.core.edges.NODATA_CODE` where a raster has no data; None for reference and truth.
         figures: of the raster against the reference; None for reference and truth.
+        own_pixels: whether the grid has pixels of the size of the raster's own.
     """
 
     name: str
@@ -66,6 +68,7 @@ class LayerEdges:
     gradient: np.ndarray
     classes: Optional[np.ndarray] = None
     figures: Optional[EdgeFigures] = None
+    own_pixels: bool = True
 
 
 @dataclass(frozen=True)
@@ -113,9 +116,10 @@ def _names(request: EdgeViewRequest) -> Dict[str, str]:
 
 
 def _fine_grid(planes: EdgePlanes) -> Grid:
-    """The grid of the finest raster; where it refines that of the reference, the reference's grid refined."""
+    """The grid of the finest compared raster; where it refines that of the reference, the reference's grid refined."""
     reference = planes.placed["input"]
-    finest = min(planes.placed.values(), key=lambda grid: grid.pixel_size[0] * grid.pixel_size[1])
+    compared = [grid for plane, grid in planes.placed.items() if plane != "truth"]
+    finest = min(compared, key=lambda grid: grid.pixel_size[0] * grid.pixel_size[1])
     ratio = max(1, round(reference.pixel_size[0] / finest.pixel_size[0]))
     refined = reference.refined(ratio)
     column, row = refined.to_pixel(*finest.to_map(0, 0))
@@ -186,7 +190,7 @@ class EdgeViewer:
         outputs = [f"{kind}_{plane}" for plane in names for kind in ("edges", "gradient", "classes")]
         result = self._session.edges(arrays, settings, window, outputs).result()
         _stop_if(cancelled)
-        return _assembled(names, planes.grid.cropped(window), settings, result)
+        return _assembled(names, planes, window, settings, result)
 
     def _settings(self, request: EdgeViewRequest, planes: EdgePlanes, cancelled: Callable[[], bool]) -> EdgeSettings:
         """Absolute thresholds, remembered as long as reference, band, settings and pixel size stay the same."""
@@ -213,12 +217,19 @@ def _like(planes: EdgePlanes, view: Grid) -> Grid:
     return Grid(*size, (x0, a / across, b / down, y0, d / across, e / down), reference.wkt)
 
 
+def _same_size(one: Grid, other: Grid) -> bool:
+    return all(abs(a / b - 1) < _SAME_PLACE for a, b in zip(one.pixel_size, other.pixel_size))
+
+
 def _stop_if(cancelled: Callable[[], bool]) -> None:
     if cancelled():
         raise Cancelled("The view was replaced by a newer one.")
 
 
-def _assembled(names: Dict[str, str], grid: Grid, settings: EdgeSettings, result: TileResult) -> EdgeView:
+def _assembled(
+    names: Dict[str, str], planes: EdgePlanes, window: Window, settings: EdgeSettings, result: TileResult
+) -> EdgeView:
+    grid = planes.grid.cropped(window)
     arrays = {item.name: item.data for item in result.arrays}
     layers: Dict[str, LayerEdges] = {}
     for plane, name in names.items():
@@ -228,6 +239,7 @@ def _assembled(names: Dict[str, str], grid: Grid, settings: EdgeSettings, result
             counts = {key[len(head) :]: value for key, value in result.statistics.items() if key.startswith(head)}
             figures = edge_figures(EdgeCounts.from_wire(counts), "truth" in names)
         edges, gradient = arrays[f"edges_{plane}"] == 1, arrays[f"gradient_{plane}"]
-        layers[plane] = LayerEdges(name, edges, gradient, arrays.get(f"classes_{plane}"), figures)
+        own = _same_size(planes.placed[plane], grid)
+        layers[plane] = LayerEdges(name, edges, gradient, arrays.get(f"classes_{plane}"), figures, own)
     compared = tuple(layer for plane, layer in layers.items() if plane.startswith("result"))
     return EdgeView(grid, settings, layers["input"], compared, layers.get("truth"))

@@ -19,11 +19,11 @@ from typing import Any, Dict, List, Mapping, Optional
 from sr_plugin.core.digest import sha256_of_json
 from sr_plugin.core.errors import OutputError
 from sr_plugin.core.locations import user_data_folder
-from sr_plugin.pipeline.output_lock import OutputLock, is_locked
+from sr_plugin.core.output_lock import OutputLock, is_locked
 from sr_plugin.pipeline.partial_files import PartialFiles, partial_files
 from sr_plugin.pipeline.prepare import PreparedRun
 from sr_plugin.pipeline.request import SuperResolveRequest
-from sr_plugin.raster.source_files import files_digest
+from sr_plugin.raster.source_files import files_digest, is_side_file
 
 _VERSION = 1
 
@@ -220,7 +220,7 @@ def _standing(files: PartialFiles, digest: str, sources: tuple) -> Standing:
     if not all(os.path.exists(name) for name in files):
         return Standing.PARTIAL_GONE
     # Without files behind it, nobody can tell that a source is still the same.
-    if not digest or not all(os.path.exists(name) for name in sources):
+    if not digest or not all(os.path.exists(name) or is_side_file(name) for name in sources):
         return Standing.SOURCE_GONE
     return Standing.CONTINUABLE if files_digest(sources) == digest else Standing.SOURCE_CHANGED
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import traceback
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Tuple
 
-from qgis.core import QgsProcessingAlgorithm, QgsProcessingContext, QgsProcessingException, QgsProcessingFeedback
+from qgis.core import (
+    QgsCoordinateReferenceSystem,
+    QgsProcessingAlgorithm,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+)
 from qgis.PyQt.QtGui import QIcon
 
-from sr_plugin.core.errors import SuperResolutionError
+from sr_plugin.core.errors import EmptyExtent, ParameterError, SuperResolutionError
 from sr_plugin.processing.provider import plugin_icon
 from sr_plugin.processing.translation import tr
 
@@ -44,6 +51,27 @@ class Algorithm(QgsProcessingAlgorithm):
     ) -> Dict[str, Any]:
         """Do the work in a background thread and return the outputs."""
         raise NotImplementedError
+
+    def sides_of_extent(
+        self, parameters: Dict[str, Any], context: QgsProcessingContext, crs: QgsCoordinateReferenceSystem
+    ) -> Optional[Tuple[float, float, float, float]]:
+        """The parameter ``EXTENT`` as ``(xmin, ymin, xmax, ymax)`` in a CRS; None where none was given.
+
+        Raises:
+            ParameterError: when it cannot be brought into the CRS.
+            EmptyExtent: when it is empty.
+        """
+        if parameters.get("EXTENT") in (None, ""):
+            return None
+        area = self.parameterAsExtent(parameters, "EXTENT", context, crs)
+        sides = (area.xMinimum(), area.yMinimum(), area.xMaximum(), area.yMaximum())
+        if not all(math.isfinite(side) for side in sides):
+            raise ParameterError(
+                tr("The extent cannot be brought into the CRS of the raster."), tr("Choose an extent near the raster.")
+            )
+        if area.isEmpty():
+            raise EmptyExtent(tr("The extent is empty."))
+        return sides
 
     def prepareAlgorithm(  # noqa: N802 - QGIS API
         self, parameters: Dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Dict, List, Optional, Tuple
 
 from qgis.core import (
@@ -13,7 +12,7 @@ from qgis.core import (
 )
 
 from sr_plugin.core.edges import EdgeSettings
-from sr_plugin.core.errors import EmptyExtent, ParameterError, SourceNotFound, SuperResolutionError
+from sr_plugin.core.errors import SourceNotFound, SuperResolutionError
 from sr_plugin.processing import compareedges_parameters as definitions
 from sr_plugin.processing import settings
 from sr_plugin.processing.algorithm import Algorithm
@@ -135,7 +134,7 @@ class CompareEdgesAlgorithm(Algorithm):
             truth=self._datasets.get("TRUTH", ""),
             band=self.parameterAsInt(parameters, "BAND", context),
             settings=self._settings(parameters, context),
-            extent=self._extent(parameters, context),
+            extent=self.sides_of_extent(parameters, context, self._crs),
             edges_input=rasters.get("EDGES_INPUT", ""),
             edges_result=rasters.get("EDGES_RESULT", ""),
             classes=rasters.get("CLASSES", ""),
@@ -161,22 +160,6 @@ class CompareEdgesAlgorithm(Algorithm):
             quantiles=self.parameterAsEnumString(parameters, "THRESHOLDS", context) == definitions.SHARE,
             tolerance=self.parameterAsInt(parameters, "TOLERANCE", context),
         ).checked()
-
-    def _extent(
-        self, parameters: Dict[str, Any], context: QgsProcessingContext
-    ) -> Optional[Tuple[float, float, float, float]]:
-        """The extent in the CRS of the result; None where none was given."""
-        if parameters.get("EXTENT") in (None, ""):
-            return None
-        area = self.parameterAsExtent(parameters, "EXTENT", context, self._crs)
-        sides = (area.xMinimum(), area.yMinimum(), area.xMaximum(), area.yMaximum())
-        if not all(math.isfinite(side) for side in sides):
-            raise ParameterError(
-                tr("The extent cannot be brought into the CRS of the raster."), tr("Choose an extent near the raster.")
-            )
-        if area.isEmpty():
-            raise EmptyExtent(tr("The extent is empty."))
-        return sides
 
     def _layer(self, parameters: Dict[str, Any], name: str, context: QgsProcessingContext) -> Optional[QgsRasterLayer]:
         """A raster as a layer: one of the project, a file, or any other GDAL dataset name. None where there is none."""

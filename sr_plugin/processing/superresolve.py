@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import math
 import os
 from typing import Any, Callable, Dict, Iterator, Optional, Tuple
 
@@ -16,7 +15,7 @@ from qgis.core import (
     QgsRasterLayer,
 )
 
-from sr_plugin.core.errors import Cancelled, EmptyExtent, ParameterError, SourceNotFound
+from sr_plugin.core.errors import Cancelled, ParameterError, SourceNotFound
 from sr_plugin.pipeline.request import SuperResolveRequest, SuperResolveResult
 from sr_plugin.processing import settings
 from sr_plugin.processing import superresolve_parameters as definitions
@@ -149,7 +148,7 @@ class SuperResolveAlgorithm(Algorithm):
         from sr_plugin.processing.provider_copy import temporary_folder
 
         with temporary_folder() as folder:
-            extent = self._sides(parameters, context)
+            extent = self.sides_of_extent(parameters, context, self._crs)
             self._dataset = self._stand_in.write(folder, extent, resolution, feedback)
             try:
                 yield
@@ -243,24 +242,8 @@ class SuperResolveAlgorithm(Algorithm):
         self, parameters: Dict[str, Any], context: QgsProcessingContext
     ) -> Optional[Tuple[float, float, float, float]]:
         """The extent in GDAL's coordinates of the raster; None where none was given."""
-        sides = self._sides(parameters, context)
+        sides = self.sides_of_extent(parameters, context, self._crs)
         return None if sides is None else self._in_raster_coordinates(sides)
-
-    def _sides(
-        self, parameters: Dict[str, Any], context: QgsProcessingContext
-    ) -> Optional[Tuple[float, float, float, float]]:
-        """The extent in the CRS of the layer; None where none was given."""
-        if parameters.get("EXTENT") in (None, ""):
-            return None
-        area = self.parameterAsExtent(parameters, "EXTENT", context, self._crs)
-        sides = (area.xMinimum(), area.yMinimum(), area.xMaximum(), area.yMaximum())
-        if not all(math.isfinite(side) for side in sides):
-            raise ParameterError(
-                tr("The extent cannot be brought into the CRS of the raster."), tr("Choose an extent near the raster.")
-            )
-        if area.isEmpty():
-            raise EmptyExtent(tr("The extent is empty."))
-        return sides
 
     def _in_raster_coordinates(self, sides: Tuple[float, float, float, float]) -> Tuple[float, float, float, float]:
         """QGIS counts rows of a raster without georeferencing downwards from 0 to -height, GDAL from 0 to height."""

@@ -169,6 +169,36 @@ def test_compare_opens_with_the_topmost_rasters(desktop, scene, stand_in, projec
     assert [layer.id() for layer in desktop.compare.bar.layers()] == [scene.id(), other.id()]
 
 
+def test_an_open_panel_follows_the_map_as_the_options_say(desktop, stand_in):
+    dock = open_dock(desktop)
+    (factory,) = stand_in.factories
+    page = factory.createWidget(None)
+    page.preview_follow.setChecked(not dock.follows_map())
+    before = dock.follows_map()
+    page.apply()
+    assert dock.follows_map() is not before
+    page.preview_follow.setChecked(before)
+    page.apply()
+    page.deleteLater()
+
+
+def test_a_result_of_another_project_is_added_on_request(desktop, scene, stand_in, project, tmp_path):
+    dock = open_dock(desktop)
+    ready(dock)
+    dock.run_requested.emit({**choose_model(dock, "bicubic:2"), "OUTPUT": str(tmp_path / "other.tif")})
+    (run,) = desktop.queue.runs
+    project.clear()
+    wait_until(lambda: run.ended)
+    work_off(0.1)
+    item = stand_in.messageBar().currentItem()
+    assert "started in another project" in item.text() and project.mapLayers() == {}
+    from qgis.PyQt.QtWidgets import QAbstractButton
+
+    button = next(each for each in item.findChildren(QAbstractButton) if each.text() == "Add")
+    button.click()
+    assert list(project.mapLayers()) == [run.layer_id]
+
+
 def test_the_dock_comes_back_where_it_was_open(desktop, stand_in):
     from sr_plugin.gui.desktop import Desktop
 

@@ -96,11 +96,49 @@ def test_the_environment_is_told_and_its_dialog_opens(page, monkeypatch):
         time.sleep(0.01)
     assert "Python 3." in page.environment.text()
     told = []
-    page.environment_changed_callbacks.append(lambda: told.append(1))
+    page._environment.environment_changed.connect(lambda: told.append(1))
     page.environment_button.click()
-    dialog = page._dialog
+    dialog = page._environment.dialog
     assert dialog.isVisible()
     dialog.environment_changed.emit()
     assert told == [1]
     dialog.shut_down()
     dialog.close()
+
+
+def test_the_dialog_of_the_environment_is_shared_and_outlives_the_options(settings):
+    from qgis.PyQt import sip
+    from qgis.PyQt.QtWidgets import QDialog, QVBoxLayout, QWidget
+
+    from sr_plugin.gui.environment.one_dialog import OneDialog
+    from sr_plugin.gui.options_factory import OptionsFactory
+
+    home, options = QWidget(), QDialog()
+    one = OneDialog(home)
+    page = OptionsFactory(lambda: one).createWidget(options)
+    QVBoxLayout(options).addWidget(page)
+    one.open()
+    dialog = one.dialog
+    page.open_environment()
+    assert one.dialog is dialog and dialog.parentWidget() is options and dialog.isModal() and dialog.isVisible()
+    dialog.reject()
+    assert dialog.parentWidget() is home and not dialog.isVisible()
+    sip.delete(options)
+    one.open()
+    assert dialog.isVisible() and not dialog.isModal()
+    one.shut_down()
+    home.deleteLater()
+
+
+def test_following_the_map_is_told_where_it_was_changed(settings):
+    from sr_plugin.gui.options_factory import OptionsFactory
+
+    told = []
+    page = OptionsFactory(follow_changed=told.append).createWidget(None)
+    page.apply()
+    assert told == []
+    page.preview_follow.setChecked(True)
+    page.apply()
+    page.apply()
+    assert told == [True]
+    page.deleteLater()

@@ -181,8 +181,7 @@ def test_the_run_that_goes_on_is_on_top(queue, run_list, scene, tmp_path):
     runs = [queue.add(parameters(scene, tmp_path, f"{i}.tif", TILE_SIZE=16)) for i in range(3)]
 
     def order():
-        rows = [run_list._column.itemAt(i).widget() for i in range(len(queue.runs))]
-        return [runs.index(row.run) for row in rows]
+        return [runs.index(row.run) for row in run_list.rows()]
 
     assert order() == [0, 1, 2]
     wait_until(lambda: runs[1].state.value == "running")
@@ -229,3 +228,36 @@ def test_the_interface_stays_awake_during_a_run(
     record_property("largest_gap_run_seconds", round(max(gaps), 3))
     print(f"largest gap between ticks during a run: {max(gaps) * 1000:.0f} ms")
     assert max(gaps) < 0.1, f"{max(gaps):.3f} s"
+
+
+def test_a_result_stays_out_of_a_project_it_was_not_made_for(queue, run_list, scene, project, tmp_path):
+    source = scene.source()
+    run = queue.add(parameters(scene, tmp_path))
+    project.clear()
+    wait_until(lambda: run.ended)
+    assert run.state.value == "done" and os.path.exists(run.output)
+    assert run.kept_out and project.mapLayers() == {}
+    row = run_list.row_of(run)
+    assert "another project is open" in run.status() and row.add_button.isVisibleTo(row)
+    row.add_button.click()
+    (layer,) = project.mapLayers().values()
+    assert layer.id() == run.layer_id and layer.source() == run.output != source
+    assert not run.kept_out and not row.add_button.isVisibleTo(row)
+
+
+def test_a_project_that_is_read_again_is_the_same_one(queue, scene, project, tmp_path):
+    assert project.write(str(tmp_path / "one.qgs"))
+    run = queue.add(parameters(scene, tmp_path))
+    project.clear()
+    assert project.read(str(tmp_path / "one.qgs"))
+    wait_until(lambda: run.ended)
+    assert not run.kept_out and run.layer_id in project.mapLayers()
+
+
+def test_a_kept_out_result_that_vanished_is_told(queue, scene, project, tmp_path):
+    run = queue.add(parameters(scene, tmp_path))
+    project.clear()
+    wait_until(lambda: run.ended)
+    os.remove(run.output)
+    queue.bring_in(run)
+    assert run.state.value == "failed" and "cannot be opened" in run.cause and not run.kept_out

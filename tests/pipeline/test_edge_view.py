@@ -1,11 +1,14 @@
 """Edges of the part in view."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
 from sr_plugin.core.edges import NODATA_CODE, EdgeSettings
 from sr_plugin.core.errors import Cancelled, EmptyExtent, ParameterError
 from sr_plugin.core.resampling import enlarge_cubic
+from sr_plugin.pipeline.compare_edges import CompareEdgesRequest, compare_edges
 from sr_plugin.pipeline.edge_view import EdgeViewer, EdgeViewRequest, open_edge_session
 from sr_plugin.worker.local_session import LocalSession
 
@@ -85,6 +88,29 @@ def test_a_truth_gives_precision_and_recall(viewer, rasters):
     view = viewer.view(request(rasters[:2], box(300, 400, 800, 400), truth=rasters[2]))
     assert view.truth.edges.shape == view.reference.edges.shape
     assert view.compared[0].figures.precision > 0.9 > view.compared[0].figures.recall
+
+
+def test_one_result_has_the_figures_of_the_algorithm(viewer, rasters):
+    """The truth is finer than the result, and changes nothing but what is measured against it."""
+    extent = box(300, 400, 800, 400)
+    view = viewer.view(request(rasters[:2], extent, truth=rasters[2]))
+    assert view.grid.pixel_size == (5, 5) and view.compared[0].own_pixels
+    low, high = view.settings.low, view.settings.high
+    settings = EdgeSettings(sigma=1.0, low=low, high=high, quantiles=False)
+    compared = compare_edges(
+        CompareEdgesRequest(rasters[0], rasters[1], extent=extent, settings=settings, truth=rasters[2]),
+        open_session=LocalSession,
+    )
+    told, shown = asdict(compared.figures), asdict(view.compared[0].figures)
+    assert shown == pytest.approx(told, rel=0.02, abs=0.002, nan_ok=True)
+    assert view.compared[0].figures.density_result > 0.01
+
+
+def test_a_result_on_pixels_that_are_not_its_own_is_told(viewer, rasters):
+    x2, x4 = viewer.view(request(rasters, box(300, 400, 400, 400))).compared
+    assert not x2.own_pixels and x4.own_pixels
+    coarse = viewer.view(request(rasters, box(0, 0, 1700, 1500), most_pixels=3_000))
+    assert not any(layer.own_pixels for layer in coarse.compared)
 
 
 @pytest.mark.parametrize("most", [40_000, 3_000])

@@ -32,7 +32,9 @@ def test_what_leads_a_foreign_python_astray_is_dropped(name):
 
 
 def test_the_rest_is_kept():
-    kept = worker_environment({"PATH": "/bin", "HOME": "/home/a", "HTTPS_PROXY": "http://p", "PIP_INDEX_URL": "http://i"})
+    kept = worker_environment(
+        {"PATH": "/bin", "HOME": "/home/a", "HTTPS_PROXY": "http://p", "PIP_INDEX_URL": "http://i"}
+    )
     assert {"PATH", "HOME", "HTTPS_PROXY", "PIP_INDEX_URL"} <= set(kept)
 
 

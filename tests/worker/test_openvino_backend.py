@@ -90,13 +90,16 @@ def test_a_damaged_graph_is_made_anew(checkpoint, tmp_path, suffix, size):
     batch = tile(3, 32, 40)
     expected = OPENVINO.open(checkpoint, "cpu", EXACT).forward(batch)
     (kept,) = (tmp_path / "cache" / "openvino").glob(f"*{suffix}")
-    whole = kept.stat().st_size
     if size is None:
         kept.unlink()
     else:
         os.truncate(kept, size)
     np.testing.assert_array_equal(OPENVINO.open(checkpoint, "cpu", EXACT).forward(batch), expected)
-    assert kept.stat().st_size == whole
+    # Conversion numbers its nodes as it goes, so the size may differ by a digit; a whole graph is used as it is.
+    assert kept.stat().st_size > (size or 0)
+    made = kept.stat()
+    np.testing.assert_array_equal(OPENVINO.open(checkpoint, "cpu", EXACT).forward(batch), expected)
+    assert (kept.stat().st_ino, kept.stat().st_mtime_ns) == (made.st_ino, made.st_mtime_ns)
 
 
 def test_batches_run_together(checkpoint):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import List, Optional
 
+from qgis.PyQt import sip
 from qgis.PyQt.QtCore import QEvent, QObject, Qt, QTimer
 from qgis.PyQt.QtWidgets import QWidget
 
@@ -21,6 +22,7 @@ class Blinker(QObject):
         super().__init__(stage)
         self._stage = stage
         self._automatic = True
+        self._watched: List[QWidget] = []
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._tick)
 
@@ -47,12 +49,17 @@ class Blinker(QObject):
             self._timer.stop()
 
     def stop(self) -> None:
-        """Stop for good."""
+        """Stop for good, and leave the widgets alone."""
         self._timer.stop()
+        for widget in self._watched:
+            if not sip.isdeleted(widget):
+                widget.removeEventFilter(self)
+        self._watched.clear()
 
     def watch(self, widget: QWidget) -> None:
         """Take the space bar in a widget, such as a map canvas that would pan with it."""
         widget.installEventFilter(self)
+        self._watched.append(widget)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt API
         """Space changes over."""

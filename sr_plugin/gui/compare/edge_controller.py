@@ -153,7 +153,7 @@ class EdgeController(QObject):
         if shown.classes is not None:
             self._class_view.overlay.show_image(shown.classes, grid, self._crs)
         self._class_view.show_counts(shown.counts)
-        self._panel.show_figures(shown.figures, pixels)
+        self._panel.show_figures(shown.figures, pixels, shown.own_pixels)
 
     def _clear(self) -> None:
         self._pictures = None

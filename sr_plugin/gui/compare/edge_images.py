@@ -29,12 +29,14 @@ class LayerPictures(NamedTuple):
         classes: picture of the classes against the reference; None for the reference.
         counts: pixels by class name.
         figures: see :class:`~sr_plugin.core.edges.EdgeFigures`.
+        own_pixels: whether edges were found on pixels of the size of the raster's own.
     """
 
     edges: QImage
     classes: Optional[QImage] = None
     counts: Optional[Dict[str, int]] = None
     figures: Optional[EdgeFigures] = None
+    own_pixels: bool = True
 
 
 class EdgePictures(NamedTuple):
@@ -75,7 +77,7 @@ def _layer_pictures(layer: LayerEdges, settings: EdgeSettings, block: int) -> La
         return LayerPictures(edges, figures=layer.figures)
     numbers = np.bincount(layer.classes.ravel(), minlength=256)
     counts = {kind.name: int(numbers[kind.code]) for kind in EDGE_CLASSES}
-    return LayerPictures(edges, _class_image(layer.classes, block), counts, layer.figures)
+    return LayerPictures(edges, _class_image(layer.classes, block), counts, layer.figures, layer.own_pixels)
 
 
 def _class_image(classes: np.ndarray, block: int) -> QImage:

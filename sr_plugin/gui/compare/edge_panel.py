@@ -130,14 +130,20 @@ class EdgePanel(QScrollArea):
         """Edges are being computed."""
         self._show_state(tr("Computing the edges in view…"), busy=True)
 
-    def show_figures(self, figures: Optional[EdgeFigures], pixels: Tuple[int, int]) -> None:
+    def show_figures(self, figures: Optional[EdgeFigures], pixels: Tuple[int, int], own_pixels: bool = True) -> None:
         """Edges were computed.
 
         Args:
             figures: what to show, None for none.
             pixels: width and height of the part in view, on the grid that was used.
+            own_pixels: whether the pixels of that grid are as large as those of the result.
         """
-        self._show_state(tr("Part in view: {:,} x {:,} pixels").format(*pixels))
+        text = tr("Part in view: {:,} x {:,} pixels").format(*pixels)
+        if not own_pixels:
+            # Density and sharpness depend on the size of the pixels.
+            more = tr("These are not of the size of the result's own, on which Compare edges would give other figures.")
+            text = f"{text}. {more}"
+        self._show_state(text)
         self.table.show_figures(figures)
 
     def show_message(self, text: str, warning: bool = False) -> None:

@@ -7,11 +7,12 @@ from typing import Callable, List, Optional, Set
 
 from qgis.PyQt.QtCore import pyqtSignal
 from qgis.PyQt.QtGui import QResizeEvent
-from qgis.PyQt.QtWidgets import QFrame, QLabel, QMessageBox, QScrollArea, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QLabel, QMessageBox, QWidget
 
 from sr_plugin.core.errors import SuperResolutionError
 from sr_plugin.gui.background import Background
 from sr_plugin.gui.runs.interrupted_row import InterruptedRow
+from sr_plugin.gui.runs.row_area import RowArea, lay_out_under
 from sr_plugin.pipeline.interrupted import InterruptedJob, discard, interrupted_jobs
 from sr_plugin.processing.translation import tr
 
@@ -44,20 +45,8 @@ class InterruptedList(QWidget):
         self._background = Background(self)
         self._question: Optional[QMessageBox] = None
         self.rows: List[InterruptedRow] = []
-        self._inner = QWidget()
-        self._column = QVBoxLayout(self._inner)
-        self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(0)
-        self._column.addStretch(1)
-        self._scroll = QScrollArea()
-        self._scroll.setFrameShape(QFrame.Shape.StyledPanel)
-        self._scroll.setWidgetResizable(True)
-        self._scroll.setWidget(self._inner)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 0, 6, 6)
-        layout.setSpacing(3)
-        layout.addWidget(QLabel(tr("Interrupted runs")))
-        layout.addWidget(self._scroll)
+        self._area = RowArea()
+        lay_out_under(QLabel(tr("Interrupted runs")), self._area, self)
         self.setVisible(False)
         self.refresh()
 
@@ -105,23 +94,21 @@ class InterruptedList(QWidget):
 
     def _show(self, jobs: List[InterruptedJob]) -> None:
         for row in self.rows:
-            self._column.removeWidget(row)
-            row.deleteLater()
+            self._area.drop(row)
         busy = {os.path.abspath(path) for path in self._busy_outputs()}
-        self.rows = [InterruptedRow(job, self._inner) for job in jobs if job.request.output not in busy]
+        self.rows = [InterruptedRow(job, self._area.inner) for job in jobs if job.request.output not in busy]
         for place, row in enumerate(self.rows):
             row.continue_requested.connect(self.continue_requested)
             row.discard_requested.connect(self.ask_to_discard)
-            self._column.insertWidget(place, row)
+            self._area.put(place, row)
         self.setVisible(bool(self.rows))
         self._fit()
         self.refreshed.emit()
 
     def _fit(self) -> None:
         """As high as the rows are, up to a few of them."""
-        width = self._scroll.viewport().width()
-        height = sum(row.heightForWidth(width) for row in self.rows[:_ROWS_IN_SIGHT])
-        self._scroll.setFixedHeight(height + 2 * self._scroll.frameWidth() + 2)
+        width = self._area.viewport().width()
+        self._area.fit(sum(row.heightForWidth(width) for row in self.rows[:_ROWS_IN_SIGHT]))
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt API
         """Texts wrap anew, and so rows change their height."""

@@ -74,6 +74,7 @@ class Run(QObject):
         title: how it is listed.
         source_id: id of the layer that it is made from, empty where the input is none of the project.
         purpose: who asked for it: ``""`` the user, ``"sample"`` the check with the sample.
+        project: which project it was started in; see :class:`~sr_plugin.gui.runs.project_watch.ProjectWatch`.
 
     Attributes:
         changed: emitted when anything below changed.
@@ -83,13 +84,17 @@ class Run(QObject):
         cause: why it failed, one sentence and a hint.
         outputs: what the algorithm gave.
         layer_id: the result in the project.
+        kept_out: another project was open when it ended, so that its result was not added.
         lines: the log as ``(kind, text)``.
     """
 
     changed = pyqtSignal()
 
-    def __init__(self, parameters: Dict[str, Any], title: str, source_id: str = "", purpose: str = "") -> None:
+    def __init__(
+        self, parameters: Dict[str, Any], title: str, source_id: str = "", purpose: str = "", project: str = ""
+    ) -> None:
         super().__init__()
+        self.project = project
         self.parameters = parameters
         self.title = title
         self.source_id = source_id
@@ -100,6 +105,7 @@ class Run(QObject):
         self.cause = ""
         self.outputs: Dict[str, Any] = {}
         self.layer_id = ""
+        self.kept_out = False
         self.lines: List[Tuple[str, str]] = []
         self._left_until: Optional[float] = None
         self._begun = 0.0
@@ -162,7 +168,8 @@ class Run(QObject):
         if self.state == RunState.FAILED:
             return self.cause
         if self.state == RunState.DONE:
-            return tr("Done in {}").format(spoken_duration(self.seconds))
+            done = tr("Done in {}").format(spoken_duration(self.seconds))
+            return tr("{}; another project is open now").format(done) if self.kept_out else done
         return self._running_status()
 
     def _running_status(self) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Dict, Optional
+from typing import Dict, List, Optional
 
 from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtGui import QResizeEvent
-from qgis.PyQt.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QToolButton, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QHBoxLayout, QLabel, QToolButton, QWidget
 
 from sr_plugin.gui.connections import Connections
+from sr_plugin.gui.runs.row_area import RowArea, lay_out_under
 from sr_plugin.gui.runs.run import Run, RunState
 from sr_plugin.gui.runs.run_details import RunDetails
 from sr_plugin.gui.runs.run_queue import RunQueue
@@ -55,27 +56,21 @@ class RunList(QWidget):
         self._arrange()
 
     def _lay_out(self) -> None:
-        header = QHBoxLayout()
+        title = QWidget()
+        header = QHBoxLayout(title)
+        header.setContentsMargins(0, 0, 0, 0)
         header.addWidget(QLabel(tr("Runs")), 1)
         header.addWidget(self._clear)
-        self._inner = QWidget()
-        self._column = QVBoxLayout(self._inner)
-        self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(0)
-        self._column.addStretch(1)
-        self._scroll = QScrollArea()
-        self._scroll.setFrameShape(QFrame.Shape.StyledPanel)
-        self._scroll.setWidgetResizable(True)
-        self._scroll.setWidget(self._inner)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 0, 6, 6)
-        layout.setSpacing(3)
-        layout.addLayout(header)
-        layout.addWidget(self._scroll)
+        self._area = RowArea()
+        lay_out_under(title, self._area, self)
 
     def row_of(self, run: Run) -> Optional[RunRow]:
         """The row of a run."""
         return self._rows.get(id(run))
+
+    def rows(self) -> List[RunRow]:
+        """The rows as they are shown, from the top."""
+        return [row for row in self._area.rows() if isinstance(row, RunRow)]
 
     def show_details(self, run: Run) -> None:
         """Open the log of a run."""
@@ -99,10 +94,11 @@ class RunList(QWidget):
         self._rows.clear()
 
     def _add(self, run: Run) -> None:
-        row = RunRow(run, self._inner)
+        row = RunRow(run, self._area.inner)
         row.cancel_requested.connect(self._queue.cancel)
         row.remove_requested.connect(self._queue.remove)
         row.details_requested.connect(self.show_details)
+        row.add_requested.connect(self._queue.bring_in)
         self._rows[id(run)] = row
         self._arrange()
         self._timer.start()
@@ -111,8 +107,7 @@ class RunList(QWidget):
         row = self._rows.pop(id(run), None)
         if row is not None:
             row.let_go()
-            self._column.removeWidget(row)
-            row.deleteLater()
+            self._area.drop(row)
         self._arrange()
 
     def _fit(self) -> None:
@@ -123,7 +118,7 @@ class RunList(QWidget):
             wanted = sum(sorted(heights, reverse=True)[:_ROWS_IN_SIGHT])
             # The run that goes on is seen whole on any screen.
             most = max(max(heights), int(_SHARE_OF_WINDOW * self.window().height()))
-            self._scroll.setFixedHeight(min(wanted, most) + 2 * self._scroll.frameWidth() + 2)
+            self._area.fit(min(wanted, most))
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt API
         """Texts wrap anew, and so rows change their height."""
@@ -137,10 +132,7 @@ class RunList(QWidget):
         running = [run for run in runs if run.state == RunState.RUNNING]
         waiting = [run for run in runs if run.state == RunState.QUEUED]
         for place, run in enumerate(running + waiting + ended):
-            row = self._rows[id(run)]
-            if self._column.indexOf(row) != place:
-                self._column.removeWidget(row)
-                self._column.insertWidget(place, row)
+            self._area.put(place, self._rows[id(run)])
         self._clear.setVisible(bool(ended))
         self._fit()
 

@@ -20,6 +20,7 @@ from qgis.PyQt.QtCore import QEventLoop, QObject, pyqtSignal
 from qgis.PyQt.QtWidgets import QApplication
 
 from sr_plugin.core.errors import SuperResolutionError
+from sr_plugin.gui.runs.project_watch import ProjectWatch
 from sr_plugin.gui.runs.result_layers import load_results
 from sr_plugin.gui.runs.run import Run, RunFeedback, RunState
 from sr_plugin.processing.history import remember_run
@@ -73,6 +74,8 @@ class RunQueue(QObject):
         super().__init__(parent)
         self.runs: List[Run] = []
         self._current: Optional[_Task] = None
+        self._kept_out: Dict[Run, _Task] = {}
+        self._projects = ProjectWatch(self)
         self._closed = False
 
     def add(self, parameters: Dict[str, Any], purpose: str = "") -> Run:
@@ -85,7 +88,7 @@ class RunQueue(QObject):
         parameters, source = _with_layer_id(parameters)
         name = source.name() if source is not None else str(parameters.get("INPUT", ""))
         title = tr("{layer}, {model}").format(layer=name, model=parameters.get("MODEL", ""))
-        run = Run(parameters, title, source.id() if source is not None else "", purpose)
+        run = Run(parameters, title, source.id() if source is not None else "", purpose, self._projects.current())
         self.runs.append(run)
         self.added.emit(run)
         self._start_next()
@@ -103,7 +106,27 @@ class RunQueue(QObject):
         """Take a run that is over off the list."""
         if run.ended and run in self.runs:
             self.runs.remove(run)
+            self._kept_out.pop(run, None)
             self.removed.emit(run)
+
+    def bring_in(self, run: Run) -> None:
+        """Add the result of a run that was kept out to the project that is open now.
+
+        Raises:
+            OutputError: when the result cannot be opened.
+        """
+        waiting = self._kept_out.pop(run, None)
+        if waiting is None:
+            return
+        run.kept_out = False
+        try:
+            layers = load_results(waiting.context, run.source_id, waiting.feedback)
+        except SuperResolutionError as error:
+            run.end(RunState.FAILED, str(error))
+            self.ended.emit(run)
+            return
+        run.layer_id = layers[0].id() if layers else ""
+        run.changed.emit()
 
     def remove_ended(self) -> None:
         """Take all runs that are over off the list."""
@@ -123,6 +146,8 @@ class RunQueue(QObject):
     def shut_down(self, wait_seconds: float = 10.0) -> None:
         """Cancel everything and wait until the running one has ended and cleaned up behind itself."""
         self._closed = True
+        self._projects.shut_down()
+        self._kept_out.clear()
         for run in self.runs:
             if not run.ended:
                 self.cancel(run)
@@ -175,6 +200,12 @@ class RunQueue(QObject):
     def _load(self, current: _Task, outputs: Dict[str, Any]) -> None:
         run = current.run
         run.outputs = dict(outputs)
+        if run.project != self._projects.current():
+            # Its layers, groups and look are not those that the run was started for.
+            run.kept_out = True
+            self._kept_out[run] = current
+            self._leave(RunState.DONE)
+            return
         try:
             layers = load_results(current.context, run.source_id, current.feedback)
         except SuperResolutionError as error:

@@ -27,12 +27,13 @@ class RunRow(QWidget):
         parent: Qt parent.
 
     Attributes:
-        cancel_requested, remove_requested, details_requested: emitted with the run.
+        cancel_requested, remove_requested, details_requested, add_requested: emitted with the run.
     """
 
     cancel_requested = pyqtSignal(object)
     remove_requested = pyqtSignal(object)
     details_requested = pyqtSignal(object)
+    add_requested = pyqtSignal(object)
 
     def __init__(self, run: Run, parent: QWidget) -> None:
         super().__init__(parent)
@@ -49,6 +50,9 @@ class RunRow(QWidget):
         self.cancel_button = self._button(tr("Cancel"), tr("Cancel this run"), self.cancel_requested)
         self.details_button = self._button(tr("Details"), tr("Log of this run, and a report for a ticket"))
         self.details_button.clicked.connect(lambda _checked: self.details_requested.emit(self.run))
+        self.add_button = self._button(
+            tr("Add to project"), tr("Add the result to the project that is open now"), self.add_requested
+        )
         self.remove_button = self._button("", tr("Take off the list; the result stays"), self.remove_requested)
         self.remove_button.setIcon(QgsApplication.getThemeIcon("mIconClose.svg"))
         self.remove_button.setAutoRaise(True)
@@ -73,6 +77,7 @@ class RunRow(QWidget):
         top.addWidget(self.cancel_button)
         top.addWidget(self.remove_button)
         bottom.addWidget(self._status, 1)
+        bottom.addWidget(self.add_button, 0, Qt.AlignmentFlag.AlignTop)
         bottom.addWidget(self.details_button, 0, Qt.AlignmentFlag.AlignTop)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
@@ -97,6 +102,7 @@ class RunRow(QWidget):
             self._bar.setValue(int(10 * (run.percent or 0.0)))
         self.cancel_button.setVisible(not run.ended)
         self.remove_button.setVisible(run.ended)
+        self.add_button.setVisible(run.kept_out)
         self.details_button.setVisible(run.state != RunState.QUEUED)
 
     def let_go(self) -> None:
