@@ -186,6 +186,18 @@ class ModelSession(ABC):
         """
         raise RuntimeMissing("Edges cannot be found where this model runs.", "Use a local worker.")
 
+    def patch_shifts(self, arrays: Sequence[NamedArray]) -> Future[TileResult]:
+        """Queue pairs of small images whose displacements are wanted; no model is needed.
+
+        Args:
+            arrays: ``reference`` and ``moved``, ``(n, h, w)`` floating, without gaps.
+
+        Returns:
+            A future of one array ``shifts``, ``(n, 2)`` float32: pixels by which ``moved`` shows things further right
+            and further down. It fails with RuntimeMissing where scikit-image is missing.
+        """
+        raise RuntimeMissing("Displacements cannot be measured where this model runs.", "Use a local worker.")
+
     def figure(self, arrays: Sequence[NamedArray], description: Mapping[str, Any]) -> bytes:
         """Draw panels as a picture in the manner of a paper (:mod:`sr_plugin.worker.figure`).
 

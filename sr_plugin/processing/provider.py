@@ -48,6 +48,7 @@ class SuperResolutionProvider(QgsProcessingProvider):
         from sr_plugin.processing.compareedges import CompareEdgesAlgorithm
         from sr_plugin.processing.exportmodel import ExportModelAlgorithm
         from sr_plugin.processing.modelinfo import ModelInfoAlgorithm
+        from sr_plugin.processing.preparepairs import PreparePairsAlgorithm
         from sr_plugin.processing.superresolve import SuperResolveAlgorithm
         from sr_plugin.processing.superresolvesentinel2 import SuperResolveSentinel2Algorithm
         from sr_plugin.processing.train import TrainAlgorithm
@@ -58,6 +59,7 @@ class SuperResolutionProvider(QgsProcessingProvider):
             CompareEdgesAlgorithm,
             ModelInfoAlgorithm,
             ExportModelAlgorithm,
+            PreparePairsAlgorithm,
             TrainAlgorithm,
         ):
             self.addAlgorithm(algorithm())

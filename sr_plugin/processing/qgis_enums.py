@@ -29,13 +29,17 @@ else:
 
 if hasattr(Qgis, "ProcessingFileParameterBehavior"):
     ONE_FILE = Qgis.ProcessingFileParameterBehavior.File
+    ONE_FOLDER = Qgis.ProcessingFileParameterBehavior.Folder
 else:
     ONE_FILE = QgsProcessingParameterFile.Behavior.File
+    ONE_FOLDER = QgsProcessingParameterFile.Behavior.Folder
 
 if hasattr(Qgis, "ProcessingSourceType"):
     POLYGONS = Qgis.ProcessingSourceType.VectorPolygon
+    RASTERS = Qgis.ProcessingSourceType.Raster
 else:
     POLYGONS = QgsProcessing.SourceType.TypeVectorPolygon
+    RASTERS = QgsProcessing.SourceType.TypeRaster
 
 if hasattr(Qgis, "ProcessingFeatureSourceFlag"):
     SKIP_VALIDITY_CHECKS = Qgis.ProcessingFeatureSourceFlag.SkipGeometryValidityChecks

@@ -35,7 +35,7 @@ _QUIT_SECONDS = 5.0
 _PATIENCE = 60.0
 #: Loading a library may stop all threads of a Python for long, so other requests get so many times that patience.
 _LOADING = 5.0
-_TILES = ("infer", "edges")
+_TILES = ("infer", "edges", "patch_shifts")
 
 
 class WorkerSession(ModelSession):
@@ -258,6 +258,10 @@ class WorkerSession(ModelSession):
         part = [crop.col, crop.row, crop.width, crop.height]
         header = {"type": "edges", "settings": settings.to_wire(), "crop": part, "outputs": list(outputs)}
         return self._tile(header, arrays)
+
+    def patch_shifts(self, arrays: Sequence[NamedArray]) -> Future[TileResult]:
+        """See :class:`ModelSession`."""
+        return self._tile({"type": "patch_shifts"}, arrays)
 
     def figure(self, arrays: Sequence[NamedArray], description: Mapping[str, Any]) -> bytes:
         """See :class:`ModelSession`."""

@@ -15,6 +15,7 @@ from sr_plugin.worker import inspection
 from sr_plugin.worker.edges import compare_edges
 from sr_plugin.worker.engine import Engine
 from sr_plugin.worker.figure import draw_figure
+from sr_plugin.worker.patch_registration import patch_shifts
 
 
 class LocalSession(ModelSession):
@@ -49,6 +50,10 @@ class LocalSession(ModelSession):
     ) -> Future[TileResult]:
         """See :class:`ModelSession`."""
         return self._pool.submit(compare_edges, arrays, settings, crop, outputs)
+
+    def patch_shifts(self, arrays: Sequence[NamedArray]) -> Future[TileResult]:
+        """See :class:`ModelSession`."""
+        return self._pool.submit(patch_shifts, arrays)
 
     def figure(self, arrays: Sequence[NamedArray], description: Mapping[str, Any]) -> bytes:
         """See :class:`ModelSession`."""

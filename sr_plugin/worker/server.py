@@ -28,6 +28,7 @@ from sr_plugin.worker.edges import compare_edges
 from sr_plugin.worker.engine import Engine
 from sr_plugin.worker.figure import draw_figure
 from sr_plugin.worker.heartbeat import Heartbeat
+from sr_plugin.worker.patch_registration import patch_shifts
 
 #: Requests read ahead and answers not yet sent; bounds the memory that waiting tiles take.
 _AHEAD = 2
@@ -102,7 +103,7 @@ class Server:
     def _expect_work(self, kind: str) -> None:
         """Note whether CPU time has to pass while a request is answered; loading may wait for a slow drive."""
         if self._heartbeat is not None:
-            self._heartbeat.needs_cpu = kind == "edges" or (kind == "infer" and self._device == "cpu")
+            self._heartbeat.needs_cpu = kind in ("edges", "patch_shifts") or (kind == "infer" and self._device == "cpu")
 
     def _answer(self, frame: Frame) -> Frame:
         number = frame.header.get("id")
@@ -137,6 +138,8 @@ class Server:
                 settings, crop = EdgeSettings.from_wire(frame.header["settings"]), Window(*frame.header["crop"])
                 result = compare_edges(frame.arrays, settings, crop, frame.header["outputs"])
                 return Frame({"type": "result", "id": number, "statistics": dict(result.statistics)}, result.arrays)
+            if kind == "patch_shifts":
+                return Frame({"type": "result", "id": number}, patch_shifts(frame.arrays).arrays)
             if kind == "figure":
                 picture = np.frombuffer(draw_figure(frame.arrays, frame.header["description"]), np.uint8)
                 return Frame({"type": "figure", "id": number}, (NamedArray("png", picture),))

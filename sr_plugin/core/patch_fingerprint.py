@@ -1,0 +1,70 @@
+"""Finding patches that show the same picture twice, by difference hashes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import DefaultDict, List, Optional, Tuple
+
+import numpy as np
+
+#: Side of the hash in bits; it compares this many cells with their right neighbours.
+SIDE = 16
+_BYTES = SIDE * SIDE // 8
+#: Pieces by which similar hashes are looked up. Hashes that differ in fewer bits than there are pieces share one.
+_PIECES = 16
+#: Most bits in which two hashes of one picture differ: re-compressed or rounded copies differ in a few.
+TOLERANCE = 6
+
+
+def fingerprint(patch: np.ndarray) -> bytes:
+    """Difference hash of a patch: which of two neighbouring cells is brighter, on a grid of 16 x 17 cells.
+
+    Args:
+        patch: ``(bands, h, w)`` without NaN, at least one pixel.
+
+    Returns:
+        32 bytes. Patches without any detail all have the same one.
+    """
+    plane = patch.mean(axis=0, dtype=np.float64)
+    cells = _cell_means(_cell_means(plane, SIDE).T, SIDE + 1).T
+    return np.packbits(cells[:, 1:] > cells[:, :-1]).tobytes()
+
+
+def _cell_means(plane: np.ndarray, count: int) -> np.ndarray:
+    """Means over ``count`` strips of rows of equal height, with parts of rows: ``(h, w)`` -> ``(count, w)``."""
+    sums = np.concatenate((np.zeros((1, plane.shape[1])), np.cumsum(plane, axis=0)))
+    edges = np.linspace(0, plane.shape[0], count + 1)
+    lower = np.minimum(edges.astype(int), plane.shape[0] - 1)
+    part = (edges - lower)[:, None]
+    at_edges = sums[lower] + part * (sums[lower + 1] - sums[lower])
+    return np.diff(at_edges, axis=0) * (count / plane.shape[0])
+
+
+class FingerprintIndex:
+    """Fingerprints seen so far."""
+
+    def __init__(self) -> None:
+        self._hashes: List[np.ndarray] = []
+        self._pieces: DefaultDict[Tuple[int, bytes], List[int]] = defaultdict(list)
+
+    def find(self, hashed: bytes) -> Optional[int]:
+        """Number of the first fingerprint that differs in at most :data:`TOLERANCE` bits, or None."""
+        bits = np.frombuffer(hashed, np.uint8)
+        numbers = {number for piece in self._keys(hashed) for number in self._pieces.get(piece, ())}
+        for number in sorted(numbers):
+            if int(np.unpackbits(self._hashes[number] ^ bits).sum()) <= TOLERANCE:
+                return number
+        return None
+
+    def add(self, hashed: bytes) -> int:
+        """Keep a fingerprint and return its number, counted from 0."""
+        number = len(self._hashes)
+        self._hashes.append(np.frombuffer(hashed, np.uint8))
+        for piece in self._keys(hashed):
+            self._pieces[piece].append(number)
+        return number
+
+    @staticmethod
+    def _keys(hashed: bytes) -> List[Tuple[int, bytes]]:
+        width = _BYTES // _PIECES
+        return [(index, hashed[index * width : (index + 1) * width]) for index in range(_PIECES)]
