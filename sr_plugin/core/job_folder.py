@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from dataclasses import asdict, dataclass, fields
+import time
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Dict, List, Mapping, Tuple
 
 from sr_plugin.core.errors import ModelUnreadable, OutputError
@@ -20,6 +21,8 @@ WAITING, RUNNING, STOPPED, FAILED, DONE = "waiting", "running", "stopped", "fail
 #: Not in the file: it says that it runs, but nobody holds the lock.
 INTERRUPTED = "interrupted"
 STATES = (WAITING, RUNNING, STOPPED, FAILED, DONE)
+#: Seconds in which a process that was started has taken its folder, with a cold disk.
+START_SECONDS = 90.0
 
 
 @dataclass(frozen=True)
@@ -160,10 +163,17 @@ class JobFolder:
                 raise ValueError("no state")
         except (OSError, ValueError, TypeError, AttributeError):
             status = JobStatus()
-        if status.state in (RUNNING, WAITING) and not self.busy:
-            begun = status.state == RUNNING or status.step > 0
-            return JobStatus(**{**asdict(status), "state": INTERRUPTED if begun else WAITING})
+        waits = status.state == WAITING and not self._waits_too_long()
+        if status.state in (RUNNING, WAITING) and not waits and not self.busy:
+            return replace(status, state=INTERRUPTED)
         return status
+
+    def _waits_too_long(self) -> bool:
+        """Whether a process that was to be started should have taken the folder by now."""
+        try:
+            return time.time() - os.path.getmtime(self.status_file) > START_SECONDS
+        except OSError:
+            return False
 
     def append_metrics(self, figures: Mapping[str, Any]) -> None:
         """Add a line of figures.

@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Optional, Protocol
 
 from sr_plugin.core.digest import sha256_of_json
 from sr_plugin.core.errors import Cancelled, OutputBusy, OutputError, SuperResolutionError, WorkerDied, error_from_code
-from sr_plugin.core.job_folder import DONE, FAILED, INTERRUPTED, STOPPED, WAITING, JobFolder, JobStatus
+from sr_plugin.core.job_folder import DONE, FAILED, INTERRUPTED, START_SECONDS, STOPPED, WAITING, JobFolder, JobStatus
 from sr_plugin.core.locations import user_data_folder
 from sr_plugin.core.model_folder import usable_name
 from sr_plugin.core.training_plan import TrainingPlan, write_plan
@@ -21,8 +21,6 @@ from sr_plugin.runtime.find_python import find_worker_python
 _MODULE = "sr_plugin.worker.training"
 #: Seconds between two looks at a training that is waited for.
 _POLL = 0.3
-#: Seconds in which a process that was started must have taken its folder.
-_START_SECONDS = 90.0
 _LAST_LINES = 12
 _ENDED = (DONE, FAILED, STOPPED, INTERRUPTED)
 
@@ -162,9 +160,9 @@ def last_words(folder: JobFolder) -> str:
 
 def _death(folder: JobFolder) -> WorkerDied:
     said = next((line for line in reversed(last_words(folder).splitlines()) if line.strip()), "")
+    how = f"; its last words were: {said[:300]}" if said else " without a word"
     return WorkerDied(
-        "The process of the training has ended without a word" + (f"; its last words were: {said[:300]}" if said else "")
-        + ".",
+        f"The process of the training has ended{how}.",
         "Continue it, which goes on from the last checkpoint; its log tells more.",
     )
 
@@ -198,7 +196,7 @@ def follow(folder: JobFolder, feedback: TrainingFeedback, pid: int = 0) -> JobSt
         gone = has_ended(pid) if pid else taken and not busy
         if gone and not folder.busy:
             break
-        if not taken and time.monotonic() - begun > _START_SECONDS:
+        if not taken and time.monotonic() - begun > START_SECONDS:
             break
         if feedback.cancelled() and not asked:
             asked = True

@@ -90,7 +90,7 @@ def _numbers() -> List[_Number]:
         ("CLIP", "optimiser.clip", tr("Largest norm of the gradient (0: any)"), False, ""),
         ("EMA", "ema", tr("Decay of the running mean of the weights (0: none)"), False, ""),
         ("GAIN", "augmentation.gain", tr("Largest change of brightness"), False, tr("As a share, 0.1 for 10 %.")),
-        ("NOISE", "augmentation.noise", tr("Largest noise on the input"), False, tr("As a share of the data's spread.")),
+        ("NOISE", "augmentation.noise", tr("Largest noise on input"), False, tr("As a share of the data's spread.")),
         (
             "FUSION_WARM_UP",
             "fusion_warm_up",

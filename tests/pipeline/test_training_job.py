@@ -190,7 +190,8 @@ def test_it_outlives_who_started_it_and_is_attached_again(tmp_path, plan, worker
     write_plan(replace(plan, steps=100_000), folder.plan)
     script = (
         "import sys; sys.path.insert(0, sys.argv[1]);"
-        "from sr_plugin.core.job_folder import JobFolder; from sr_plugin.pipeline.training_job import continue_training;"
+        "from sr_plugin.core.job_folder import JobFolder;"
+        "from sr_plugin.pipeline.training_job import continue_training;"
         "continue_training(JobFolder(sys.argv[2]), sys.argv[3])"
     )
     project = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))

@@ -75,8 +75,8 @@ def table_text(table: Table, peak: float, patches: int) -> str:
             cells = ("" if psnr is None else f"{psnr:.2f}", "" if ssim is None else f"{ssim:.4f}")
             lines.append(f"| {title} | {cells[0]} | {cells[1]} |")
     note = (
-        f"Over {patches} held-out patches; the range of the data is {peak:g}. The weights were chosen by these patches, "
-        "so places that nothing was chosen by may give slightly lower figures."
+        f"Over {patches} held-out patches; the range of the data is {peak:g}. The weights were chosen by these "
+        "patches, so places that nothing was chosen by may give slightly lower figures."
     )
     return "\n".join(lines) + f"\n\n{note}\n"
 

@@ -40,7 +40,7 @@ Batch = tuple[Inputs, torch.Tensor, torch.Tensor]
 
 
 def _multiple(finest: int, dataset: DatasetCard) -> int:
-    """What sides must be a multiple of in pixels of the coarsest input, where ``finest`` is it in those of the finest."""
+    """What sides must be a multiple of in pixels of the coarsest input; ``finest`` is it in those of the finest."""
     heights = [spec.height for spec in dataset.inputs]
     return finest // math.gcd(finest, max(heights) // min(heights))
 

@@ -101,7 +101,12 @@ def test_the_generators_step_gives_the_discriminator_no_gradient(dataset, make_j
 def test_it_learns(dataset, make_job):
     fast = OptimiserPlan(learning_rate=1e-2)
     folder, plan = make_job(
-        dataset, steps=150, patch=16, optimiser=fast, ema=0.5, validation=ValidationPlan(every=75, side=16, border=2, panels=0)
+        dataset,
+        steps=150,
+        patch=16,
+        optimiser=fast,
+        ema=0.5,
+        validation=ValidationPlan(every=75, side=16, border=2, panels=0),
     )
     assert train(folder) == 0
     figures = [line["psnr"] for line in folder.read_metrics()[0] if line["kind"] == "validation"]
