@@ -7,7 +7,7 @@ from typing import Callable, List, Optional, Sequence, Tuple
 
 from qgis.PyQt.QtCore import QPointF, QRectF, QSize, Qt
 from qgis.PyQt.QtGui import QColor, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPalette, QPen
-from qgis.PyQt.QtWidgets import QSizePolicy, QWidget
+from qgis.PyQt.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from sr_plugin.gui.teach.curve_data import Curve, Level, nice_ticks
 from sr_plugin.processing.translation import tr
@@ -20,8 +20,10 @@ _ROOM = 0.06
 _MOST_TICKS = 4
 
 
-class CurvePlot(QWidget):
+class CurvePlot(QLabel):
     """Curves, horizontal lines to compare them with, and a legend; the values under the mouse are a tooltip.
+
+    It is a label, because that is what the dark themes of QGIS give a colour of text.
 
     Args:
         title: what is plotted, with its unit.
