@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import Any, Dict, Mapping, Optional
 
@@ -93,6 +94,9 @@ def make_plan(
         chosen = family or usual_family(card)
         plan = replace(plan, family=chosen, name=name or usable_name(f"{card.name}-{chosen}"))
     plan = plan_from_json(merged(plan_to_json(plan), changes or {}))
+    # The process that works the plan has another current folder.
+    content = replace(plan.content, vgg=os.path.abspath(plan.content.vgg)) if plan.content.vgg else plan.content
+    plan = replace(plan, dataset=os.path.abspath(plan.dataset), content=content)
     return replace(plan, name=_free_name(plan.name, bool(name))) if plan.install else plan
 
 

@@ -184,9 +184,12 @@ class TrainAlgorithm(Algorithm):
         python = settings.worker_python()
         path = self._folder(parameters, context)
         if path and os.path.isfile(JobFolder(path).plan):
-            folder = JobFolder(path)
-            feedback.pushInfo(tr("The training in {} is continued; the other choices do not count.").format(path))
-            pid = continue_training(folder, python)
+            folder, pid = JobFolder(path), 0
+            if folder.busy:
+                feedback.pushInfo(tr("The training in {} is running; it is followed.").format(path))
+            else:
+                feedback.pushInfo(tr("The training in {} is continued; the other choices do not count.").format(path))
+                pid = continue_training(folder, python)
         else:
             plan = self._plan(parameters, context)
             folder = JobFolder(path or free_folder(plan.name))

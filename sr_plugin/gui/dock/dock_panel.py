@@ -118,6 +118,7 @@ class DockPanel(QgsDockWidget):
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         self.tabs.setTabBarAutoHide(True)
+        self.tabs.tabBar().setToolTip(tr("Super-resolve rasters, or teach models to do so"))
         self.tabs.addTab(content, tr("Super-resolve"))
         self.setWidget(self.tabs)
 

@@ -213,7 +213,7 @@ class Trainer:
             condition = against.condition(inputs, tuple(target.shape[-2:]))
             adversarial = against.loss_of(result, target, condition)
             loss = loss + weight * adversarial
-            figures.update(adversarial=adversarial.detach(), weight=torch.tensor(weight))
+            figures.update(adversarial=adversarial.detach(), weight=torch.tensor(weight, dtype=torch.float64))
         self._descend(loss)
         if against is not None:
             figures.update(against.learn(result.detach(), target, condition, number, share))

@@ -196,6 +196,16 @@ def test_bands_pass_through_a_network_of_one_band_each_on_its_own(dataset, make_
     assert [w.container for w in card.weights] == ["onnx", "safetensors"]
 
 
+def test_processes_that_read_give_the_same_batches(dataset, make_job):
+    found = []
+    for readers in (0, 2):
+        folder, plan = make_job(dataset, f"readers{readers}", readers=readers)
+        found.append([batch for batch in Trainer(plan, folder).batches()])
+    assert len(found[0]) == len(found[1]) == 6
+    for one, other in zip(*found, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip((*one[0], *one[1:]), (*other[0], *other[1:]), strict=True))
+
+
 def test_gaps_teach_nothing(dataset, make_job):
     folder, plan = make_job(dataset)
     trainer = Trainer(plan, folder)
@@ -319,3 +329,14 @@ def test_going_on_gives_the_same_weights_bit_by_bit(dataset, make_job, gap):
     assert open(cut.last, "rb").read() == open(whole.last, "rb").read()
     assert open(cut.best, "rb").read() == open(whole.best, "rb").read()
     assert cut.read_metrics()[0] == whole.read_metrics()[0]
+
+
+def test_the_report_on_the_model_shows_the_figures_from_before(dataset, make_job):
+    from sr_plugin.core.model_page import report_html
+    from sr_plugin.core.model_report import model_record
+
+    folder, _ = make_job(dataset)
+    assert train(folder) == 0
+    page = report_html(model_record(read_card(folder.status().model), None, None))
+    assert "held-out patches of tiny" in page and "not trained on" in page and "Bicubic, dB" in page
+    assert "Before training" not in page, "there was no model to go on from"
