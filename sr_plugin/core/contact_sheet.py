@@ -15,6 +15,7 @@ h1{font-size:x-large;margin:0 0 .3em}
 p{margin:.3em 0}
 .bar{position:sticky;top:0;background:#fff;padding:8px 0;border-bottom:1px solid #bbb;z-index:2}
 .bar label{margin-right:1em}
+button{font:inherit;padding:2px 10px}
 .sheet{display:flex;flex-wrap:wrap;gap:10px;margin-top:10px}
 figure{margin:0;width:var(--wide);cursor:pointer;position:relative;border:2px solid transparent;padding:3px}
 figure:hover,figure:focus{border-color:#3874b8;outline:none}
@@ -22,28 +23,30 @@ figure img{width:100%;display:block;image-rendering:pixelated;background:#ddd}
 figcaption{font-size:12px;line-height:1.35;overflow-wrap:anywhere}
 .train b{color:#1b6e3c}.validation b{color:#8a5a00}.test b{color:#6a3d9a}
 figure.out .view{opacity:.3}
-figure.out .view-frame::after{content:"";position:absolute;inset:3px 3px auto;height:var(--high);
+figure.out .view-frame::after{content:"";position:absolute;top:3px;left:3px;right:3px;height:var(--high);
 background:linear-gradient(to top right,transparent calc(50% - 2px),#c00 0,#c00 calc(50% + 2px),transparent 0),
 linear-gradient(to bottom right,transparent calc(50% - 2px),#c00 0,#c00 calc(50% + 2px),transparent 0)}
 figure.out figcaption{text-decoration:line-through;color:#777}
 table{border-collapse:collapse}td,th{text-align:left;padding:1px 12px 1px 0;font-weight:normal}
 """
+#: Written for old browsers, too: QGIS shows pages with Qt's WebKit.
 _SCRIPT = """
-const figures=[...document.querySelectorAll("figure")];
-const count=document.getElementById("count");
-function told(){const n=figures.filter(f=>f.classList.contains("out")).length;
- count.textContent=n+" of "+figures.length+" struck out";}
-function strike(f){f.classList.toggle("out");f.setAttribute("aria-checked",f.classList.contains("out"));told();}
-for(const f of figures){f.addEventListener("click",()=>strike(f));
- f.addEventListener("keydown",e=>{if(e.key===" "||e.key==="Enter"){e.preventDefault();strike(f);}});}
-for(const box of document.querySelectorAll(".bar input"))box.addEventListener("change",()=>{
- for(const f of figures)if(f.classList.contains(box.value))f.style.display=box.checked?"":"none";});
-document.getElementById("save").addEventListener("click",()=>{
- const ids=figures.filter(f=>f.classList.contains("out")).map(f=>f.dataset.id);
- const link=document.createElement("a");
- link.href=URL.createObjectURL(new Blob(["id\\n"+ids.map(i=>i+"\\n").join("")],{type:"text/csv"}));
- link.download=NAME;link.click();URL.revokeObjectURL(link.href);});
-told();
+var figures=[].slice.call(document.querySelectorAll("figure"));
+function struck(){return figures.filter(function(f){return f.classList.contains("out");});}
+function tell(){document.getElementById("count").textContent=struck().length+" of "+figures.length+" struck out";}
+function strike(f){f.classList.toggle("out");
+ f.setAttribute("aria-checked",f.classList.contains("out")?"true":"false");tell();}
+figures.forEach(function(f){
+ f.addEventListener("click",function(){strike(f);});
+ f.addEventListener("keydown",function(e){if(e.keyCode===32||e.keyCode===13){e.preventDefault();strike(f);}});});
+[].forEach.call(document.querySelectorAll(".bar input"),function(box){box.addEventListener("change",function(){
+ figures.forEach(function(f){if(f.classList.contains(box.value))f.style.display=box.checked?"":"none";});});});
+document.getElementById("save").addEventListener("click",function(){
+ var lines=["id"].concat(struck().map(function(f){return f.getAttribute("data-id");}));
+ var link=document.createElement("a");
+ link.href=URL.createObjectURL(new Blob([lines.join("\\n")+"\\n"],{type:"text/csv"}));
+ link.download=NAME;document.body.appendChild(link);link.click();document.body.removeChild(link);});
+tell();
 """
 
 

@@ -8,6 +8,7 @@ import io
 import os
 import re
 from dataclasses import asdict, dataclass, fields, replace
+from tokenize import TokenError
 from typing import Collection, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
@@ -24,6 +25,8 @@ BY_HAND = "by hand"
 
 _ID = re.compile(r"[0-9]{5,9}")
 _MAX_TEXT_BYTES = 1 << 30
+#: What NumPy raises for a file that is no array, or a damaged one.
+_DAMAGED = (OSError, ValueError, TypeError, EOFError, OverflowError, MemoryError, SyntaxError, TokenError)
 
 
 @dataclass(frozen=True)
@@ -148,8 +151,9 @@ def _read_struck_out(folder: str) -> frozenset:
     path = os.path.join(folder, EXCLUDE_FILE)
     if not os.path.exists(path):
         return frozenset()
-    rows = csv.reader(io.StringIO(_read_text(path)))
-    return frozenset(row[0].strip() for row in rows if row and _ID.fullmatch(row[0].strip()))
+    # Spreadsheets write it anew in their own manner.
+    first = (re.split(r"[,;\t]", line)[0].strip(' "') for line in _read_text(path).splitlines())
+    return frozenset(text for text in first if _ID.fullmatch(text))
 
 
 class Dataset:
@@ -289,6 +293,7 @@ class Dataset:
     @staticmethod
     def _load(path: str) -> np.ndarray:
         try:
-            return np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+            # Arrays of objects, which would be unpickled, cannot be mapped.
+            return np.lib.format.open_memmap(path, mode="r")
+        except _DAMAGED as error:
             raise DatasetUnreadable(f"The array '{path}' cannot be read ({error}).") from error

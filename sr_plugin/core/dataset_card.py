@@ -143,8 +143,43 @@ def _positive(value: Any) -> bool:
     return type(value) is int and 0 < value < 1 << 20
 
 
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _counts(value: Any) -> bool:
+    return isinstance(value, dict) and all(type(count) is int and count >= 0 for count in value.values())
+
+
+def _size(value: Any) -> bool:
+    return value is None or (_number(value) and value > 0)
+
+
+def _misfit(card: DatasetCard) -> str:
+    """The first value that is not of its kind, or an empty text."""
+    texts = ("name", "kind", "quantity", "credit", "software", "created", "checksum")
+    found = {name: isinstance(getattr(card, name), str) for name in texts}
+    found.update({name: type(getattr(card, name)) is int for name in ("scale", "views", "seed")})
+    found.update({name: isinstance(getattr(card, name), dict) for name in ("point_spread", "split", "settings")})
+    found.update(noise=_number(card.noise), counts=_counts(card.counts), rejected=_counts(card.rejected))
+    for source in card.sources:
+        told = (source.name, source.date, source.licence, source.crs)
+        found["sources"] = found.get("sources", True) and all(isinstance(t, str) for t in told) and _size(source.gsd_m)
+    for array in card.arrays:
+        bands = all(
+            isinstance(band.name, str) and isinstance(band.common_name, str) and _size(band.wavelength_um)
+            for band in array.bands
+        )
+        scaled = _number(array.gain) and _number(array.offset) and array.gain != 0
+        found[f"{array.name}"] = bands and scaled and _size(array.gsd_m) and isinstance(array.pixel_type, str)
+    return next((name for name, fits in found.items() if not fits), "")
+
+
 def _fault(card: DatasetCard) -> str:
     """What is wrong with a card, or an empty text."""
+    misfit = _misfit(card)
+    if misfit:
+        return f"'{misfit}' has a value that it cannot have"
     if card.kind not in KINDS:
         return f"the kind '{card.kind}' is not known"
     names = [array.name for array in card.arrays]
@@ -157,8 +192,6 @@ def _fault(card: DatasetCard) -> str:
             return f"the array '{array.name}' has no size"
         if array.pixel_type not in _TYPES:
             return f"values of type '{array.pixel_type}' are not known"
-        if not all(math.isfinite(value) for value in (array.gain, array.offset)) or array.gain == 0:
-            return f"the array '{array.name}' has no proper gain and offset"
     if not _positive(card.scale) or (card.kind == MULTI_IMAGE and not _positive(card.views)):
         return "scale or number of views is no positive number"
     coarsest = min(array.height for array in card.inputs), min(array.width for array in card.inputs)

@@ -35,15 +35,11 @@ def quotas(sizes: Mapping[Hashable, int], total: int) -> Dict[Hashable, int]:
     if total <= 0:
         middle = int(statistics.median(sizes.values())) if sizes else 0
         return {stratum: min(size, max(1, middle)) for stratum, size in sizes.items()}
-    taken = dict.fromkeys(sizes, 0)
-    left = min(total, sum(sizes.values()))
-    while left > 0:
-        open_strata = sorted((s for s in sizes if taken[s] < sizes[s]), key=str)
-        share, rest = divmod(left, len(open_strata))
-        for index, stratum in enumerate(open_strata):
-            more = min(share + (1 if index < rest else 0), sizes[stratum] - taken[stratum])
-            taken[stratum] += more
-            left -= more
+    taken: Dict[Hashable, int] = {}
+    left = total
+    for index, stratum in enumerate(sorted(sizes, key=lambda s: (sizes[s], str(s)))):
+        taken[stratum] = min(sizes[stratum], left // (len(sizes) - index))
+        left -= taken[stratum]
     return taken
 
 

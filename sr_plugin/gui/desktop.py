@@ -57,6 +57,7 @@ class Desktop:
         self.teach: Optional[TeachTab] = None
         self._environment: Optional[OneDialog] = None
         self._help: Optional[Any] = None
+        self._sheets: List[Any] = []
         self._options: Optional[Any] = None
         self._notes: Optional[Any] = None
 
@@ -72,6 +73,7 @@ class Desktop:
         self.actions = DesktopActions(self.iface)
         self.actions.dock.toggled.connect(self._toggle_dock)
         self.actions.compare.triggered.connect(lambda _checked: self.open_compare())
+        self.actions.pairs.triggered.connect(lambda _checked: self.open_pairs())
         self.actions.sample.triggered.connect(lambda _checked: self.try_sample())
         self.actions.environment.triggered.connect(lambda _checked: self.open_environment())
         self.actions.help.triggered.connect(lambda _checked: self.open_help())
@@ -97,6 +99,8 @@ class Desktop:
         if self._environment is not None:
             self._environment.shut_down()
             self._environment.deleteLater()
+        for sheet in self._sheets[:]:
+            sheet.deleteLater()
         if self._help is not None:
             self._help.close()
             self._help.deleteLater()
@@ -240,6 +244,15 @@ class Desktop:
     def _follow_changed(self, follow: bool) -> None:
         if self.dock is not None:
             self.dock.run_bar.follow.setChecked(follow)
+
+    def open_pairs(self) -> None:
+        """Show the pairs of a training dataset that the user chooses."""
+        from sr_plugin.gui.pairs.contact_sheet_dialog import open_contact_sheet
+
+        shown = open_contact_sheet(self.iface.mainWindow())
+        if shown is not None:
+            self._sheets.append(shown)
+            shown.destroyed.connect(lambda _object=None, sheet=shown: self._sheets.remove(sheet))
 
     def open_help(self) -> None:
         """Show the user guide."""

@@ -20,7 +20,7 @@ class DesktopActions:
 
     Attributes:
         dock: shows and hides the dock panel; also in the toolbar.
-        compare, sample, environment, help: open what their names say.
+        compare, pairs, sample, environment, help: open what their names say.
     """
 
     def __init__(self, iface: Any) -> None:
@@ -31,6 +31,11 @@ class DesktopActions:
         self.dock.setCheckable(True)
         self.compare = self._action(
             theme("/mActionSplitCanvas.svg"), tr("Compare Rasters…"), tr("Compare rasters and their edges")
+        )
+        self.pairs = self._action(
+            theme("/mIconRasterGroup.svg"),
+            tr("Contact Sheet…"),
+            tr("Look at the pairs of a training dataset and strike out bad ones"),
         )
         self.sample = self._action(
             theme("/mActionStart.svg"),
@@ -46,7 +51,7 @@ class DesktopActions:
             iface.addPluginToRasterMenu(self._menu, action)
 
     def _all(self) -> List[QAction]:
-        return [self.dock, self.compare, self.sample, self.environment, self.help]
+        return [self.dock, self.compare, self.pairs, self.sample, self.environment, self.help]
 
     def _action(self, icon: QIcon, text: str, tip: str) -> QAction:
         action = QAction(icon, text, self._iface.mainWindow())

@@ -123,8 +123,12 @@ class EdgePanels:
         return session.figure([NamedArray(name, image) for name, image in self.pictures.items()], description)
 
 
-def png_bytes(picture: np.ndarray) -> bytes:
+def png_bytes(picture: np.ndarray, options: Sequence[str] = ()) -> bytes:
     """A PNG file of ``(h, w, 3)`` uint8.
+
+    Args:
+        picture: its pixels.
+        options: GDAL's creation options.
 
     Raises:
         OutputError: when this GDAL writes no PNG.
@@ -137,7 +141,7 @@ def png_bytes(picture: np.ndarray) -> bytes:
     if driver is None:
         raise OutputError("This GDAL writes no PNG pictures.", "Leave the report out.")
     name = f"/vsimem/{uuid.uuid4().hex}.png"
-    written = driver.CreateCopy(name, memory)
+    written = driver.CreateCopy(name, memory, options=list(options))
     del written
     try:
         size = gdal.VSIStatL(name).size

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
-from qgis.core import QgsProcessingContext, QgsProcessingFeedback, QgsRasterLayer
+from qgis.core import QgsProcessingContext, QgsProcessingFeedback, QgsProcessingUtils, QgsRasterLayer
 
 from sr_plugin.core.errors import ParameterError, SourceNotFound, SuperResolutionError
 from sr_plugin.processing import preparepairs_parameters as definitions
 from sr_plugin.processing import settings
 from sr_plugin.processing.algorithm import Algorithm
 from sr_plugin.processing.feedback import ProcessingFeedback
-from sr_plugin.processing.layer_source import gdal_dataset_name
+from sr_plugin.processing.layer_source import gdal_dataset_name, layer_of_dataset
 from sr_plugin.processing.translation import tr
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ class PreparePairsAlgorithm(Algorithm):
         self, parameters: Dict[str, Any], context: QgsProcessingContext
     ) -> Tuple[bool, str]:
         """Refuse what can be seen to be wrong before the run starts."""
-        given = {name: ("given",) * len(self._names(parameters, name, context)) for name in _LISTS}
         try:
+            given = {name: ("given",) * len(self._names(parameters, name, context)) for name in _LISTS}
             self._request(parameters, context, given, "").checked()
         except SuperResolutionError as error:
             return False, str(error)
@@ -190,6 +190,9 @@ class PreparePairsAlgorithm(Algorithm):
         if value in (None, "", []):
             return ()
         layers = self.parameterAsLayerList(parameters, name, context)
+        if isinstance(value, (list, tuple)) and len(layers) != len(value) and all(isinstance(v, str) for v in value):
+            # Processing itself only opens names of files that exist.
+            layers = [QgsProcessingUtils.mapLayerFromString(v, context) or layer_of_dataset(v) for v in value]
         wanted = len(value) if isinstance(value, (list, tuple)) else len(layers)
         if not layers or len(layers) != wanted or not all(isinstance(layer, QgsRasterLayer) for layer in layers):
             raise SourceNotFound(tr("A raster of {} is missing or cannot be opened: {}").format(name, value))

@@ -120,18 +120,18 @@ def degradation_parameters() -> List[QgsProcessingParameterDefinition]:
     """How the low resolution is made of the high one."""
     return [
         _help(
-            _real("MTF_MIN", tr("Modulation transfer at Nyquist, lowest"), 0.35, 0.01, 0.99),
+            _real("MTF_MIN", tr("Degraded: modulation transfer at Nyquist, lowest"), 0.35, 0.01, 0.99),
             tr(
                 "How much contrast the sensor keeps of the finest pattern that its pixels can show: 0.15 to 0.35 for "
                 "most satellites. Each patch gets a value between lowest and highest, so a model learns to cope."
             ),
         ),
         _help(
-            _real("MTF_MAX", tr("Modulation transfer at Nyquist, highest"), 0.35, 0.01, 0.99),
+            _real("MTF_MAX", tr("Degraded: modulation transfer at Nyquist, highest"), 0.35, 0.01, 0.99),
             tr("The same as the lowest gives all patches one sharpness."),
         ),
         _help(
-            _real("NOISE", tr("Noise (standard deviation, data units)"), 0.0, 0.0),
+            _real("NOISE", tr("Degraded: noise (standard deviation, data units)"), 0.0, 0.0),
             tr("Added to the low resolution, for example 3 to 5 for Sentinel-2."),
         ),
         _advanced(
@@ -149,7 +149,7 @@ def sensor_parameters() -> List[QgsProcessingParameterDefinition]:
     """How two sensors are brought together."""
     return [
         _help(
-            _whole("MAX_DAYS", tr("Most days between two images (-1: any)"), 7, -1, 100000),
+            _whole("MAX_DAYS", tr("Sensors: most days between two images (-1: any)"), 7, -1, 100000),
             tr("For 'sensors'. Dates are taken from metadata or names; a pair without dates is left out."),
         ),
         _help(
@@ -160,7 +160,7 @@ def sensor_parameters() -> List[QgsProcessingParameterDefinition]:
             ),
         ),
         _help(
-            QgsProcessingParameterBoolean("MATCH_HISTOGRAM", tr("Match histograms"), True),
+            QgsProcessingParameterBoolean("MATCH_HISTOGRAM", tr("Sensors: match histograms"), True),
             tr("For 'sensors': gives the high resolution the values of the low one, band by band, for each raster."),
         ),
         _advanced(

@@ -38,7 +38,7 @@ def patch_shifts(arrays: Sequence[NamedArray]) -> TileResult:
         raise ParameterError("The patches to register do not come in two equal stacks.")
     weight = window("hann", reference.shape[1:]).astype(np.float32)
     shifts = np.zeros((len(reference), 2), np.float32)
-    for index, (still, other) in enumerate(zip(reference, moved)):
+    for index, (still, other) in enumerate(zip(reference, moved, strict=True)):
         planes = [(plane - plane.mean()) * weight for plane in (still, other)]
         if all(np.any(plane) for plane in planes):
             found, _, _ = phase_cross_correlation(*planes, upsample_factor=_PRECISION, normalization=None)

@@ -55,7 +55,7 @@ def test_nothing_is_built_before_it_is_wanted(desktop, stand_in):
     assert desktop.actions.dock in stand_in.toolbar.actions()
     (menu,) = stand_in.menus.values()
     assert [action.text() for action in menu.actions()] == [
-        "Super-Resolution Panel", "Compare Rasters…", "Try the Sample", "Environment…", "Help",
+        "Super-Resolution Panel", "Compare Rasters…", "Contact Sheet…", "Try the Sample", "Environment…", "Help",
     ]  # fmt: skip
     assert len(stand_in.factories) == 1
 

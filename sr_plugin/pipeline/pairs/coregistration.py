@@ -31,7 +31,8 @@ class Alignment:
 
     Attributes:
         shift_x, shift_y: pixels of the low resolution by which ``low`` shows things further right and down.
-        score: correlation of both at the low resolution as they are, -1 to 1; NaN where one has no detail.
+        score: correlation of both at the low resolution, moved by the nearest whole pixels, -1 to 1; NaN where one has
+            no detail. It tells what is displaced from what has changed.
     """
 
     shift_x: float
@@ -60,6 +61,20 @@ def correlation(first: np.ndarray, second: np.ndarray) -> float:
     return float((a * b).sum(dtype=np.float64)) / norm if norm > 0 else float("nan")
 
 
+def correlation_when_moved(moved: np.ndarray, reference: np.ndarray, dx: float, dy: float) -> float:
+    """Correlation over what both show once ``moved`` is brought back by the nearest whole pixels.
+
+    NaN where less than half of a side is left.
+    """
+    columns, rows = round(dx), round(dy)
+    height, width = moved.shape
+    if 2 * abs(columns) > width or 2 * abs(rows) > height:
+        return float("nan")
+    here = moved[max(0, rows) : height + min(0, rows), max(0, columns) : width + min(0, columns)]
+    there = reference[max(0, -rows) : height + min(0, -rows), max(0, -columns) : width + min(0, -columns)]
+    return correlation(here, there)
+
+
 class Aligner:
     """Measures displacements with a session.
 
@@ -86,7 +101,8 @@ class Aligner:
             high = np.stack([plane_of(second, self._scale) for _, second in batch])
             shifts = self._shifts(low, high)
             for index, (dx, dy) in enumerate(shifts):
-                found.append(Alignment(float(dx), float(dy), correlation(low[index], high[index])))
+                score = correlation_when_moved(low[index], high[index], dx, dy)
+                found.append(Alignment(float(dx), float(dy), score))
         return found
 
     def _shifts(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -113,15 +129,14 @@ class Aligner:
         sample = list(windows)
         if len(sample) > _SAMPLE:
             sample = generator(seed, "align", *scene.spec.titles).sample(sample, _SAMPLE)
-        random = generator(seed, "none")
+        rng = generator(seed, "none")
         found: List[Alignment] = []
         for start in range(0, len(sample), _BATCH):
             if self._cancelled():
                 raise Cancelled("The preparation was cancelled.")
-            pairs = [(scene.read_low(w, random)[0], scene.read_high(w)) for w in sample[start : start + _BATCH]]
+            pairs = [(scene.read_low(w, rng)[0], scene.read_high(w)) for w in sample[start : start + _BATCH]]
             found += self.measure([pair for pair in pairs if max(pair[0].gaps, pair[1].gaps) < 0.5])
-        # A large displacement lowers the correlation, so the bar is low here.
-        clear = [a for a in found if a.score > min_score / 2]
+        clear = [a for a in found if a.score >= min_score]
         if len(clear) < _FEWEST:
             return None
         dx = float(np.median([a.shift_x for a in clear]))

@@ -41,7 +41,7 @@ from sr_plugin.pipeline.pairs.dataset_notes import dataset_card, source_notes
 from sr_plugin.pipeline.pairs.facts import Facts, facts_of
 from sr_plugin.pipeline.pairs.layouts import find_scenes
 from sr_plugin.pipeline.pairs.preview import HEIGHT, WIDTH, PreviewMaker
-from sr_plugin.pipeline.pairs.request import PairRequest
+from sr_plugin.pipeline.pairs.request import DEGRADED, PairRequest
 from sr_plugin.pipeline.pairs.scene import PairScene, PatchPixels
 from sr_plugin.pipeline.pairs.selection import SceneGround, Selection, ground_of, select
 from sr_plugin.pipeline.pairs.survey import (
@@ -60,6 +60,8 @@ from sr_plugin.runtime.worker_session import WorkerSession
 
 CONTACT_SHEET, REJECTED_FILE = "contact-sheet.html", "rejected.csv"
 _PREVIEW_SAMPLES = 4
+#: Bytes of decoded blocks beyond those that a raster is known to need: virtual rasters do not tell the blocks behind.
+_CACHE = 64 << 20
 #: Reasons of whole scenes by the error that they raise.
 _SCENE_REASONS = ((EmptyExtent, "apart"), (UnsupportedRaster, "size"), (BandError, "unreadable"))
 
@@ -247,7 +249,8 @@ class _Preparation:
         with DatasetWriter(request.output, card) as writer:
             for number, members in order:
                 with self._states[number].open(request) as scene, SceneFilters(scene, request) as filters:
-                    self._cut(scene, filters, list(members), writer, card)
+                    with limited_block_cache(scene.cache_bytes):
+                        self._cut(scene, filters, list(members), writer, card)
             rejected = dict(self._survey.counts)
             writer.add_file(REJECTED_FILE, self._rejected_csv().encode("utf-8"))
             counts = {split: sum(r.split == split for r in writer.records) for split in SPLITS}
@@ -270,7 +273,8 @@ class _Preparation:
         """Write the chosen patches of one scene."""
         step = max(1, len(members) // _PREVIEW_SAMPLES)
         samples = [self._pixels(scene, filters, candidate)[:2] for candidate, _ in members[::step]]
-        previews = PreviewMaker(scene, samples)
+        same_units = self._request.layout == DEGRADED or self._request.matches
+        previews = PreviewMaker(scene, samples, same_units)
         for candidate, split in members:
             self._stop_if_cancelled()
             low, high, mtf = self._pixels(scene, filters, candidate)
@@ -289,8 +293,8 @@ class _Preparation:
         self, scene: PairScene, filters: SceneFilters, candidate: Candidate
     ) -> Tuple[PatchPixels, PatchPixels, float]:
         window = candidate.window
-        random = generator(self._request.seed, candidate.scene, window.col, window.row)
-        low, mtf = scene.read_low(window, random)
+        rng = generator(self._request.seed, candidate.scene, window.col, window.row)
+        low, mtf = scene.read_low(window, rng)
         clear, high, _ = filters.clear_of_clouds(window, low, scene.read_high(window))
         return clear or low, high, mtf
 
@@ -357,7 +361,7 @@ def prepare_pairs(
     request = request.checked()
     if os.path.lexists(request.output) and (not os.path.isdir(request.output) or os.listdir(request.output)):
         raise OutputError(f"The folder '{request.output}' holds something already.", "Choose a new or an empty folder.")
-    with limited_block_cache(), ExitStack() as stack:
+    with limited_block_cache(_CACHE), ExitStack() as stack:
         session = None
         if request.aligns:
             if open_session is None:

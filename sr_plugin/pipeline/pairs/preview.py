@@ -15,6 +15,8 @@ from sr_plugin.raster.source import BandInfo
 #: Side of each half in pixels.
 SIDE = 160
 _GAP_COLOUR = 200
+#: Thousands of small pictures: the usual level takes longer than all the rest of a run.
+_FAST = ("ZLEVEL=1",)
 _SEPARATOR = 4
 _ENDS = (1.0, 99.0)
 _COLOURS = ("red", "green", "blue")
@@ -87,13 +89,14 @@ class PreviewMaker:
     Args:
         scene: the scene.
         samples: ``low`` and ``high`` of a few of its patches.
+        same_units: True where values of both mean the same, so that one stretch serves both.
     """
 
-    def __init__(self, scene: PairScene, samples: Sequence[Tuple[PatchPixels, PatchPixels]]) -> None:
+    def __init__(self, scene: PairScene, samples: Sequence[Tuple[PatchPixels, PatchPixels]], same_units: bool) -> None:
         self._halves = []
         for index, infos in enumerate((scene.low_bands, scene.high_bands)):
-            bands = picture_bands(infos)
-            pixels = [sample[index] for sample in samples]
+            bands = picture_bands(scene.high_bands if same_units else infos)
+            pixels = [sample[1 if same_units else index] for sample in samples]
             kind = pixels[0].data.dtype.name
             self._halves.append(Stretch(bands, _ends(pixels, bands, kind)))
 
@@ -101,7 +104,7 @@ class PreviewMaker:
         """One preview as a PNG file."""
         left, right = (stretch.picture(p) for stretch, p in zip(self._halves, (low, high)))
         line = np.full((SIDE, _SEPARATOR, 3), 255, np.uint8)
-        return png_bytes(np.concatenate((left, line, right), axis=1))
+        return png_bytes(np.concatenate((left, line, right), axis=1), _FAST)
 
 
 #: Size of a preview in pixels.

@@ -89,6 +89,7 @@ class PairScene(ABC):
         sensor_offset: Sentinel-2's radiometric add-offset of the low resolution, or None.
         dates: acquisition of ``low`` and ``high``, None where unknown.
         margin: pixels around a patch that have part in its values.
+        cache_bytes: what has to stay decoded so that no block is decoded for every patch of a row.
     """
 
     spec: SceneSpec
@@ -99,6 +100,7 @@ class PairScene(ABC):
     sensor_offset: Optional[float]
     dates: Tuple[Optional[datetime.date], Optional[datetime.date]]
     margin: int = 1
+    cache_bytes: int = 0
 
     def __init__(self, spec: SceneSpec, request: PairRequest) -> None:
         self.spec, self.scale = spec, request.scale
@@ -121,7 +123,7 @@ class PairScene(ABC):
         """The high resolution over a window."""
 
     @abstractmethod
-    def read_low(self, window: Window, random: Random) -> Tuple[PatchPixels, float]:
+    def read_low(self, window: Window, rng: Random) -> Tuple[PatchPixels, float]:
         """The low resolution, and the modulation transfer that it was made with (NaN where it was not)."""
 
     def close(self) -> None:
@@ -181,6 +183,8 @@ class DegradedScene(PairScene):
         self.dates = (acquisition_date(source),) * 2
         self._shifted = request.views > 1
         self.margin = self._reach(request.mtf[0])
+        side = (request.patch + 2 * self.margin) * self.scale
+        self.cache_bytes = source.row_bytes(self._view.bands, side, side)
         self._stack.callback(setattr, source, "dataset", None)
 
     def _reach(self, mtf: float) -> int:
@@ -199,19 +203,19 @@ class DegradedScene(PairScene):
         """See :class:`PairScene`."""
         return self._view.read(window.scaled(self.scale))
 
-    def read_low(self, window: Window, random: Random) -> Tuple[PatchPixels, float]:
+    def read_low(self, window: Window, rng: Random) -> Tuple[PatchPixels, float]:
         """See :class:`PairScene`; the blur sees the true surroundings of the patch."""
         low, high = self._request.mtf
-        mtf = round(random.uniform(low, high), 2) if high > low else low
+        mtf = round(rng.uniform(low, high), 2) if high > low else low
         psf = PointSpread(self._request.point_spread, mtf)
         outer = window.expanded(self._reach(mtf)).intersection(self.grid.window)
         fine = self._view.read(outer.scaled(self.scale))
         image = fine.data.astype(working_type(fine.data.dtype.name))
         inner = window.shifted(-outer.col, -outer.row)
-        views = [self._see(image, fine.valid, inner, psf, (0, 0), random)]
+        views = [self._see(image, fine.valid, inner, psf, (0, 0), rng)]
         for _ in range(self._request.views - 1):
-            shift = random.randrange(self.scale), random.randrange(self.scale)
-            views.append(self._see(image, fine.valid, inner, psf, shift, random))
+            shift = rng.randrange(self.scale), rng.randrange(self.scale)
+            views.append(self._see(image, fine.valid, inner, psf, shift, rng))
         told = mtf if psf.kind == "gaussian" else float("nan")
         if self._request.views == 1:
             return views[0], told
@@ -225,7 +229,7 @@ class DegradedScene(PairScene):
         inner: Window,
         psf: PointSpread,
         shift: Tuple[int, int],
-        random: Random,
+        rng: Random,
     ) -> PatchPixels:
         """What a sensor sees whose pixels are displaced by whole pixels of the high resolution."""
         dx, dy = shift
@@ -239,7 +243,7 @@ class DegradedScene(PairScene):
         place = (slice(inner.row, inner.bottom), slice(inner.col, inner.right))
         low = np.array(low[(slice(None), *place)])
         if self._request.noise > 0:
-            low += np.random.default_rng(random.getrandbits(63)).normal(0, self._request.noise, low.shape)
+            low += np.random.default_rng(rng.getrandbits(63)).normal(0, self._request.noise, low.shape)
         return PatchPixels(cast_pixels(low, low_type(self)), seen[place])
 
 
@@ -292,6 +296,9 @@ class PairedScene(PairScene):
             self.dates = (acquisition_date(high),) * 2
             return self._halves(high, request)
         low = self._open(self.spec.low)
+        fine = request.patch * self.scale
+        self.cache_bytes = low.row_bytes((1,), request.patch, request.patch) * low.band_count
+        self.cache_bytes += high.row_bytes((1,), fine, fine) * high.band_count
         self.dates = acquisition_date(low), acquisition_date(high)
         low_bands = chosen_bands(low, request.low_bands)
         high_bands = chosen_bands(high, request.high_bands)
@@ -361,7 +368,7 @@ class PairedScene(PairScene):
         mapped = np.stack([map_(band) for map_, band in zip(self.maps, pixels.data)])
         return replace(pixels, data=cast_pixels(mapped, low_type(self)))
 
-    def read_low(self, window: Window, random: Random) -> Tuple[PatchPixels, float]:
+    def read_low(self, window: Window, rng: Random) -> Tuple[PatchPixels, float]:
         """See :class:`PairScene`."""
         return self._low.read(window), float("nan")
 

@@ -17,9 +17,10 @@ from sr_plugin.pipeline.pairs.survey import Candidate, Rejection, Survey
 from sr_plugin.raster.ground_position import GroundPosition
 from sr_plugin.raster.warped_source import same_crs
 
-#: Squares that a whole area is cut into where nobody says otherwise, and their least side in patches.
+#: Squares that a whole area is cut into where nobody says otherwise.
 _PLACES = 30
-_LEAST_PATCHES = 3
+#: Their least side in patches: where patches lie on the grid of the squares, overlap, or lie anywhere.
+_ON_GRID, _OVERLAPPING, _ANYWHERE = 1, 2, 3
 #: As many pictures without georeference are places of their own; fewer are cut into squares.
 _PICTURES = 5
 #: Neighbouring patches share an edge but no pixels.
@@ -158,10 +159,13 @@ class Places:
         self._shared = bool(located) and all(same_crs(g.grid.wkt, located[0].grid.wkt) for g in located[1:])
         sizes = [g.position.pixel_metres() or 1.0 for g in located if g.position is not None]
         unit, largest = (sizes[0], max(sizes)) if sizes else (1.0, 1.0)
-        area = len(candidates) * request.patch**2
+        step = request.step or request.patch
+        area = len(candidates) * step**2
         pixels = request.place_size_m / unit
         if request.place_size_m <= 0:
-            patches = max(_LEAST_PATCHES, math.ceil(math.sqrt(area / _PLACES) / request.patch))
+            least = _ON_GRID if self._shared or not located else _ANYWHERE
+            least = max(least, _OVERLAPPING if step < request.patch else _ON_GRID)
+            patches = max(least, math.ceil(math.sqrt(area / _PLACES) / request.patch))
             pixels = patches * request.patch * largest / unit
         #: Cells are counted in whole pixels of the low resolution of the first raster.
         self._pixels = float(round(pixels))
@@ -240,6 +244,11 @@ def _balanced(
 def _warnings(chosen: Sequence[Tuple[Candidate, str]], request: PairRequest) -> List[str]:
     have = Counter(split for _, split in chosen)
     missing = [split for split in SPLITS if request.shares[split] > 0 and not have[split]]
+    if not missing and have[TRAIN] < len(chosen) * request.shares[TRAIN] / 2:
+        return [
+            f"Only {have[TRAIN]} of {len(chosen)} patches are left to train on: the area holds few separate places. "
+            "Smaller patches help, or a share of 0 for test."
+        ]
     if not missing:
         return []
     if TRAIN in missing:

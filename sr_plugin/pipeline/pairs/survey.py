@@ -23,6 +23,7 @@ from sr_plugin.pipeline.pairs.layouts import SceneSpec
 from sr_plugin.pipeline.pairs.masks import ClassReader, CloudFilter, at_high_resolution
 from sr_plugin.pipeline.pairs.request import DEGRADED, PairRequest
 from sr_plugin.pipeline.pairs.scene import PairScene, PatchPixels, open_scene
+from sr_plugin.raster.block_cache import limited_block_cache
 
 #: Reasons why a patch is left out, with what they mean.
 REASONS = {
@@ -217,7 +218,10 @@ class SceneSurvey:
         with self._state.open(self._request) as scene, SceneFilters(scene, self._request) as filters:
             if self._request.matches:
                 self._match(scene, filters)
-        with self._state.open(self._request) as scene, SceneFilters(scene, self._request) as filters:
+        with ExitStack() as stack:
+            scene = stack.enter_context(self._state.open(self._request))
+            filters = stack.enter_context(SceneFilters(scene, self._request))
+            stack.enter_context(limited_block_cache(scene.cache_bytes))
             waiting: List[Tuple[Candidate, PatchPixels, PatchPixels]] = []
             for window in scene.windows():
                 self._stop_if_cancelled()
