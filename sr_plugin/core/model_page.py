@@ -112,8 +112,8 @@ def _note_of_training(quality: Mapping[str, Any]) -> str:
     peak = quality.get("data_range")
     told = f" The range of the data is {peak:g}." if isinstance(peak, (int, float)) else ""
     return (
-        f"{quality['patches']} patches of ground that was not trained on; dB is the PSNR.{told} The weights were chosen "
-        "by these patches, so other ground may give slightly lower figures."
+        f"{quality['patches']} patches of ground that was not trained on; dB is the PSNR.{told} The weights were "
+        "chosen by these patches, so other ground may give slightly lower figures."
     )
 
 

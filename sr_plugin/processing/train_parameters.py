@@ -22,7 +22,7 @@ from qgis.core import (
 from sr_plugin.core.training_families import ALL_FAMILIES
 from sr_plugin.core.training_plan import ADVERSARIES, DISCRIMINATORS, OPTIMISERS, PRECISIONS, RAMPS, SCHEDULES
 from sr_plugin.core.training_presets import PRESETS
-from sr_plugin.processing.qgis_enums import ADVANCED, DOUBLE, INTEGER
+from sr_plugin.processing.qgis_enums import ADVANCED, DOUBLE, INTEGER, ONE_FOLDER
 from sr_plugin.processing.translation import tr
 
 AUTO = "auto"
@@ -148,7 +148,7 @@ def main_parameters() -> List[QgsProcessingParameterDefinition]:
     folder = QgsProcessingParameterFolderDestination("FOLDER", tr("Folder of the training"), None, True)
     return [
         _helped(
-            QgsProcessingParameterFile("DATASET", tr("Dataset"), QgsProcessingParameterFile.Folder),
+            QgsProcessingParameterFile("DATASET", tr("Dataset"), ONE_FOLDER),
             tr("A folder that superres:preparepairs has written."),
         ),
         _helped(

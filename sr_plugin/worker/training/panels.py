@@ -45,7 +45,7 @@ def _input_bands(count: int, bands: Sequence[int]) -> Sequence[int]:
 def write_panel(path: str, rows: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], bands: Sequence[int]) -> None:
     """Write a picture with a row for each example: input, result, target.
 
-    The contrast of a row is that of its target; an input of other bands, such as a photograph beside a map, has its own.
+    The contrast of a row is that of its target; an input of other bands, such as a photograph beside a map, its own.
 
     Args:
         path: PNG file, which appears under its name when it is whole.
