@@ -174,6 +174,7 @@ class Desktop:
         teach = TeachTab()
         teach.model_made.connect(self._model_made)
         teach.dialog_requested.connect(self._open_algorithm)
+        teach.environment_requested.connect(self.open_environment)
         dock.add_tab(teach, tr("Teach"))
         self.teach = teach
         self.dock, self.queue, self.preview = dock, queue, preview

@@ -177,7 +177,10 @@ def main_parameters() -> List[QgsProcessingParameterDefinition]:
                 "of the dock shows how it stands."
             ),
         ),
-        _helped(folder, tr("A new folder. The same folder again continues the training that is in it.")),
+        _helped(folder, tr(
+                "A new folder. The same folder again continues the training that is in it. Without a choice, the "
+                "training gets a folder of its own in the plugin's data folder, which lasts."
+            )),
     ]
 
 

@@ -16,7 +16,7 @@ _START = (
     "import runpy, sys; sys.path = [sys.argv.pop(1)] + [p for p in sys.path if p]; "
     "runpy.run_module(sys.argv.pop(1), run_name='__main__', alter_sys=True)"
 )
-_DETACHED, _OWN_GROUP = 0x00000008, 0x00000200
+_DETACHED, _OWN_GROUP, _BELOW_NORMAL = 0x00000008, 0x00000200, 0x00004000
 
 #: Processes that were started here and may still run; asked now and then, so that none stays behind as a zombie.
 _started: List[subprocess.Popen] = []
@@ -25,7 +25,7 @@ _started: List[subprocess.Popen] = []
 def _flags() -> Dict[str, object]:
     if sys.platform != "win32":
         return popen_flags()
-    return {"creationflags": _DETACHED | _OWN_GROUP}
+    return {"creationflags": _DETACHED | _OWN_GROUP | _BELOW_NORMAL}
 
 
 def start_detached(python: str, module: str, arguments: List[str], log: str) -> int:

@@ -210,6 +210,25 @@ def test_why_it_cannot_be_started_is_shown(empty, panel, tmp_path):
     assert form.start_button.isEnabled()
 
 
+def test_a_missing_environment_can_be_set_up(empty, panel, tmp_path, monkeypatch):
+    from sr_plugin.core.errors import RuntimeMissing
+    from sr_plugin.pipeline import training_job
+
+    def refuse(*_):
+        raise RuntimeMissing("No Python with lightning-fabric was found.")
+
+    monkeypatch.setattr(training_job, "start_training", refuse)
+    wanted, form = [], panel.form
+    panel.environment_requested.connect(lambda: wanted.append(True))
+    form.dataset.setFilePath(write_dataset(tmp_path / "pairs"))
+    wait_until(lambda: form.start_button.isEnabled())
+    assert not form.environment_button.isVisible()
+    form.start_button.click()
+    wait_until(form.environment_button.isVisible)
+    form.environment_button.click()
+    assert wanted and "can train" in form.problem.text()
+
+
 def test_all_settings_opens_the_dialog_with_the_choices(empty, panel, tmp_path):
     asked = []
     panel.dialog_requested.connect(lambda name, values: asked.append((name, values)))

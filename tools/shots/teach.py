@@ -1,4 +1,7 @@
-"""Pictures of the tab Teach: the form of a new training, one that runs, one that is done, narrow."""
+"""Pictures of the tab Teach: the form of a new training, one that runs, one that is done, narrow.
+
+Figures and pictures are made up, unless ``SR_SHOTS_TRAINING`` names the folder of a real training, which is shown then.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,14 @@ from tools.shots.session import DRAW, Session, Step
 
 _WIDTH, _NARROW = 380, 300
 _OBJECT_NAME = "SuperResolutionDock"
+_REAL = "SR_SHOTS_TRAINING"
 
 
 def steps(session: Session) -> List[Step]:
     """What to do, in order."""
     shots = TeachShots(session)
+    if os.environ.get(_REAL):
+        return [(shots.open_tab, 3 * DRAW), (lambda: shots.save("teach"), 0), (shots.close, 0)]
     return [
         (session.load_raster, DRAW),
         (shots.open_tab, 2 * DRAW),
@@ -52,15 +58,27 @@ class TeachShots:
         """A training that runs, found as after a restart of QGIS."""
         from qgis.PyQt.QtWidgets import QDockWidget
 
-        self._make_dataset()
-        self._make_job()
+        if os.environ.get(_REAL):
+            self._take_real()
+        else:
+            self._make_dataset()
+            self._make_job()
         # The toolbar's own action makes the dock.
         from qgis.utils import plugins
 
         plugins["sr_plugin"].desktop.show_dock()
         self.dock = self.window.findChild(QDockWidget, _OBJECT_NAME)
         self.dock.tabs.setCurrentIndex(1)
+        if os.environ.get(_REAL):
+            self.dock.tabs.currentWidget().panel.show_training(self.folder.path)
         self.set_width(_WIDTH)
+
+    def _take_real(self) -> None:
+        from sr_plugin.core.job_folder import JobFolder
+        from sr_plugin.pipeline import training_job
+
+        self.folder = JobFolder(os.environ[_REAL])
+        training_job._enter(self.folder)
 
     def _make_dataset(self) -> None:
         from tests.training_datasets import write_dataset

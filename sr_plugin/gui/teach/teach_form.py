@@ -25,7 +25,7 @@ from sr_plugin.core.card import BAND_FUSION, MULTI_IMAGE, SINGLE_IMAGE, TRANSLAT
 from sr_plugin.core.catalogue import available_models
 from sr_plugin.core.dataset import Dataset
 from sr_plugin.core.dataset_card import DatasetCard
-from sr_plugin.core.errors import SuperResolutionError
+from sr_plugin.core.errors import RuntimeMissing, SuperResolutionError
 from sr_plugin.core.training_families import FRESH_FAMILIES
 from sr_plugin.core.training_presets import PRESETS, preset
 from sr_plugin.gui.background import Background
@@ -76,11 +76,13 @@ class TeachForm(QWidget):
         start_clicked: emitted when the training is to be started.
         prepare_clicked: emitted when the user wants to make a dataset.
         all_settings_clicked: emitted when the user wants the algorithm's own dialog.
+        environment_clicked: emitted when the user wants to set up an environment.
     """
 
     start_clicked = pyqtSignal()
     prepare_clicked = pyqtSignal()
     all_settings_clicked = pyqtSignal()
+    environment_clicked = pyqtSignal()
 
     def __init__(self, background: Background, parent: Optional[QWidget] = None) -> None:
         super().__init__(parent)
@@ -133,6 +135,9 @@ class TeachForm(QWidget):
             self.device.addItem(title, value)
         self.hint = HintLabel(WARNING)
         self.problem = HintLabel(PROBLEM)
+        self.environment_button = QPushButton(tr("Set up environment…"))
+        self.environment_button.setToolTip(tr("Create an environment with PyTorch, or choose a Python that has it"))
+        self.environment_button.setVisible(False)
         self.start_button = QPushButton(QgsApplication.getThemeIcon("/mActionStart.svg"), tr("&Start training"))
         self.settings_button = QPushButton(tr("All settings…"))
         self.settings_button.setToolTip(tr("Open the dialog of the algorithm with these choices"))
@@ -168,6 +173,7 @@ class TeachForm(QWidget):
         column.addLayout(form)
         column.addWidget(self.hint)
         column.addWidget(self.problem)
+        column.addWidget(self.environment_button, 0, Qt.AlignmentFlag.AlignLeft)
         column.addStretch(1)
         scroll = QgsScrollArea()
         scroll.setWidgetResizable(True)
@@ -190,6 +196,7 @@ class TeachForm(QWidget):
         self.start.activated.connect(lambda _index: self._on_start())
         self.start_button.clicked.connect(lambda _checked: self.start_clicked.emit())
         self.prepare_button.clicked.connect(lambda _checked: self.prepare_clicked.emit())
+        self.environment_button.clicked.connect(lambda _checked: self.environment_clicked.emit())
         self.settings_button.clicked.connect(lambda _checked: self.all_settings_clicked.emit())
 
     def refresh_models(self) -> None:
@@ -197,9 +204,17 @@ class TeachForm(QWidget):
         self._fill_start()
         self._update()
 
-    def set_problem(self, text: str) -> None:
-        """Show why a training could not be started; empty for nothing."""
-        self.problem.set_text(text)
+    def set_problem(self, error: Optional[SuperResolutionError]) -> None:
+        """Show why a training could not be started; None for nothing."""
+        missing = isinstance(error, RuntimeMissing)
+        if missing:
+            # The error names every Python that was looked at, which is more than most want to read.
+            self.problem.set_text(tr("No Python environment was found that can train models."))
+            self.problem.setToolTip(str(error))
+        else:
+            self.problem.set_text("" if error is None else str(error))
+            self.problem.setToolTip("")
+        self.environment_button.setVisible(missing)
 
     def set_busy(self, busy: bool) -> None:
         """Whether a training is being started now."""

@@ -46,10 +46,12 @@ class TeachPanel(QWidget):
     Attributes:
         model_made: emitted with the name of a training whose model has come into the list while somebody looked.
         dialog_requested: emitted with the id of an algorithm and parameters for its dialog.
+        environment_requested: emitted when the user wants to set up an environment.
     """
 
     model_made = pyqtSignal(str)
     dialog_requested = pyqtSignal(str, object)
+    environment_requested = pyqtSignal()
 
     def __init__(self, parent: Optional[QWidget] = None) -> None:
         super().__init__(parent)
@@ -93,6 +95,7 @@ class TeachPanel(QWidget):
         self.form.all_settings_clicked.connect(
             lambda: self.dialog_requested.emit("superres:train", self.form.parameters())
         )
+        self.form.environment_clicked.connect(self.environment_requested)
         self.view.stop_clicked.connect(self._on_stop)
         self.view.continue_clicked.connect(self._on_continue)
         self.view.folder_clicked.connect(self._on_folder)
@@ -187,7 +190,7 @@ class TeachPanel(QWidget):
 
     def _on_start(self) -> None:
         parameters = self.form.parameters()
-        self.form.set_problem("")
+        self.form.set_problem(None)
         self.form.set_busy(True)
         python = settings.worker_python()
         self._background.start(_ACT_LANE, lambda: _start(parameters, python), self._on_started, self._on_not_started)
@@ -198,7 +201,7 @@ class TeachPanel(QWidget):
 
     def _on_not_started(self, error: SuperResolutionError) -> None:
         self.form.set_busy(False)
-        self.form.set_problem(str(error))
+        self.form.set_problem(error)
 
     def _on_stop(self) -> None:
         self._act(JobFolder(self.current()).ask_to_stop)

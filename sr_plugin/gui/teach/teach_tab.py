@@ -20,11 +20,12 @@ class TeachTab(QWidget):
 
     Attributes:
         panel: None until the tab is first seen.
-        model_made, dialog_requested: those of the panel.
+        model_made, dialog_requested, environment_requested: those of the panel.
     """
 
     model_made = pyqtSignal(str)
     dialog_requested = pyqtSignal(str, object)
+    environment_requested = pyqtSignal()
 
     def __init__(self, parent: Optional[QWidget] = None) -> None:
         super().__init__(parent)
@@ -42,6 +43,7 @@ class TeachTab(QWidget):
             self.panel = TeachPanel(self)
             self.panel.model_made.connect(self.model_made)
             self.panel.dialog_requested.connect(self.dialog_requested)
+            self.panel.environment_requested.connect(self.environment_requested)
             self.layout().addWidget(self.panel)
 
     def shut_down(self) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+_NICENESS = 5
+
 
 def main(arguments: list[str]) -> int:
     """Work the folder; the exit code."""
@@ -13,6 +15,9 @@ def main(arguments: list[str]) -> int:
         return 2
     # Waiting threads that spin would take the processor from others, QGIS among them; read when torch loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if hasattr(os, "nice"):
+        # Whoever works at the computer meanwhile comes first.
+        os.nice(_NICENESS)
     from sr_plugin.core.errors import SuperResolutionError
     from sr_plugin.core.job_folder import JobFolder
     from sr_plugin.worker.training.work import Worker

@@ -33,7 +33,7 @@ class Worker:
     def work(self) -> int:
         """Train to the end, or until somebody asks to stop; the exit code of the process."""
         with self._folder.lock():
-            signal.signal(signal.SIGTERM, self._on_signal)
+            earlier = signal.signal(signal.SIGTERM, self._on_signal)
             try:
                 self._tell(True, message="Reading the dataset and the model")
                 self._train(read_plan(self._folder.plan))
@@ -45,6 +45,7 @@ class Worker:
                 # The whole of it belongs into the log.
                 raise
             finally:
+                signal.signal(signal.SIGTERM, earlier)
                 self._folder.forget_stop()
         return 0
 

@@ -5,11 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import torch
 
 from sr_plugin.core.job_folder import JobFolder
 from sr_plugin.core.training_plan import TrainingPlan, ValidationPlan, write_plan
 
 TINY = {"width": 8, "blocks": 1}
+
+
+@pytest.fixture(autouse=True)
+def torch_as_it_was():
+    """A training chooses threads and algorithms for its whole process, which here is that of the tests."""
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(deterministic)
 
 
 @pytest.fixture
