@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import replace
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional, Set
 
 from sr_plugin.core.card import TRANSLATION, card_to_wire
 from sr_plugin.core.catalogue import available_models, find_model
 from sr_plugin.core.dataset import Dataset
 from sr_plugin.core.errors import ParameterError
+from sr_plugin.core.job_folder import DONE
 from sr_plugin.core.model_folder import usable_name
 from sr_plugin.core.training_families import usual_family
-from sr_plugin.core.training_plan import TrainingPlan, plan_from_json, plan_to_json
+from sr_plugin.core.training_plan import TrainingPlan, plan_from_json, plan_to_json, read_plan
 from sr_plugin.core.training_presets import preset
+from sr_plugin.pipeline.training_job import known_jobs
 
 #: Validations and checkpoints of a training that is shorter than its preset.
 _FEWEST_LOOKS = 20
@@ -100,16 +103,30 @@ def make_plan(
     return replace(plan, name=_free_name(plan.name, bool(name))) if plan.install else plan
 
 
+def _coming_names() -> Set[str]:
+    """Names of the models that will come out of trainings that are not over."""
+    found = set()
+    for job in known_jobs():
+        if job.status().state == DONE:
+            continue
+        with contextlib.suppress(ParameterError):
+            found.add(usable_name(read_plan(job.plan).name))
+    return found
+
+
 def _free_name(wanted: str, chosen: bool) -> str:
     """A name that no model of the list has.
 
     Raises:
         ParameterError: when the user chose the name of a model that is there.
     """
-    taken = {card.name for card in available_models()}
+    taken = {card.name for card in available_models()} | _coming_names()
     plain = usable_name(wanted)
     if chosen and plain in taken:
-        raise ParameterError(f"There is a model '{plain}' already.", "Choose another name, or remove that model first.")
+        raise ParameterError(
+            f"There is a model '{plain}' already, or a training of one.",
+            "Choose another name, or remove that model first.",
+        )
     number, found = 1, plain
     while found in taken:
         number += 1

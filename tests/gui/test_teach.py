@@ -107,6 +107,27 @@ def test_an_interrupted_training_can_be_continued_or_forgotten(job, panel, monke
     assert training_job.known_jobs() == [] and os.path.isfile(job.plan)
 
 
+def test_why_a_training_cannot_be_continued_stays_in_sight(job, panel, monkeypatch):
+    from sr_plugin.core.errors import OutputBusy
+    from sr_plugin.pipeline import training_job
+
+    def refuse(folder, python):
+        raise OutputBusy("Somebody is at it.")
+
+    monkeypatch.setattr(training_job, "continue_training", refuse)
+    wait_until(lambda: panel.combo.count() == 2)
+    choose(panel.combo, 1)
+    wait_until(lambda: panel.view.continue_button.isVisible())
+    panel.view.continue_button.click()
+    wait_until(lambda: "Somebody" in panel.view.problem.text())
+    looks = []
+    shown = panel.view.show_look
+    monkeypatch.setattr(panel.view, "show_look", lambda *look, **how: looks.append(shown(*look, **how)))
+    panel._tick()
+    wait_until(lambda: looks)
+    assert "Somebody" in panel.view.problem.text()
+
+
 def test_a_failure_is_told_with_what_to_do(job, panel):
     from sr_plugin.core.job_folder import FAILED, JobStatus
 

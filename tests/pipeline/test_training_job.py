@@ -128,6 +128,16 @@ def test_plans_follow_from_a_few_choices(dataset):
     assert tuned.start["name"] == "s2-rgbn-x2" and not tuned.family and tuned.name == "s2-rgbn-x2-tiny"
 
 
+def test_trainings_that_go_on_have_their_names_to_themselves(tmp_path, dataset, plan, worker_python, monkeypatch):
+    from sr_plugin.pipeline import training_job
+
+    monkeypatch.setattr(training_job, "start_detached", lambda *_: 0)
+    start_training(replace(plan, name="tiny-edsr_bicubic"), JobFolder(str(tmp_path / "one")), worker_python)
+    assert make_plan(dataset, "content").name == "tiny-edsr_bicubic-2"
+    with pytest.raises(ParameterError, match="already"):
+        make_plan(dataset, "content", name="tiny-edsr_bicubic")
+
+
 @pytest.mark.parametrize(
     ("choices", "error", "words"),
     [

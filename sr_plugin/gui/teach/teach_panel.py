@@ -22,6 +22,8 @@ from sr_plugin.processing.translation import tr
 _LIST_LANE, _LOOK_LANE, _ACT_LANE = "trainings", "training", "training-act"
 #: Milliseconds between two looks at a training that is shown.
 _TICK = 1000
+#: The same while nobody sees it.
+_HIDDEN_TICK = 10_000
 
 
 class _Entry(NamedTuple):
@@ -127,13 +129,13 @@ class TeachPanel(QWidget):
         """Look again, for who looks."""
         super().showEvent(event)
         self.refresh()
-        self._timer.start()
+        self._timer.start(_TICK)
         self._tick()
 
     def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802 - Qt API
-        """Nobody looks, so nothing is read."""
+        """Nobody looks, so only the end of a training is waited for."""
         super().hideEvent(event)
-        self._timer.stop()
+        self._timer.setInterval(_HIDDEN_TICK)
 
     def _on_list(self, entries: List[_Entry]) -> None:
         known = {entry.path for entry in entries}
@@ -164,13 +166,16 @@ class TeachPanel(QWidget):
         self._background.cancel(_LOOK_LANE)
         self._stack.setCurrentWidget(self.view if path else self.form)
         if path:
-            self.view.show_nothing(path)
+            self.view.show_nothing()
             self._tick()
         else:
             self.form.refresh_models()
 
     def _tick(self) -> None:
         path, offset = self.current(), self._offset
+        if not self.isVisible() and self.view.status.state not in (RUNNING, WAITING):
+            self._timer.stop()
+            return
         if path and not self._ended and not self._background.is_busy(_LOOK_LANE):
             self._background.start(_LOOK_LANE, lambda: look_at(path, offset), self._on_look)
 

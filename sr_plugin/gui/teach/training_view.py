@@ -43,7 +43,7 @@ class TrainingView(QWidget):
         super().__init__(parent)
         self.figures = TrainingFigures()
         self.status = JobStatus()
-        self._path = ""
+        self._told = ""
         self.state = QLabel()
         self.state.setWordWrap(True)
         self.state.setTextFormat(Qt.TextFormat.PlainText)
@@ -60,7 +60,7 @@ class TrainingView(QWidget):
         self.panels = PanelView()
         self._make_buttons()
         self._lay_out()
-        self.show_nothing("")
+        self.show_nothing()
 
     def _make_buttons(self) -> None:
         self.stop_button = QPushButton(QgsApplication.getThemeIcon("/mActionStop.svg"), tr("S&top"))
@@ -119,9 +119,9 @@ class TrainingView(QWidget):
         """What is shown, from top to bottom."""
         return [self.best, self.psnr_plot, self.panels, self.ssim_plot, self.loss_plot, self.critic_plot]
 
-    def show_nothing(self, path: str) -> None:
+    def show_nothing(self) -> None:
         """Forget what is shown, before another training is."""
-        self._path = path
+        self._told = ""
         self.figures = TrainingFigures()
         self.panels.show_files([])
         self._show_figures()
@@ -136,6 +136,8 @@ class TrainingView(QWidget):
         """
         if fresh:
             self.figures = TrainingFigures()
+        if look.status.state != self.status.state:
+            self._told = ""
         if look.lines or fresh:
             self.figures.add(look.lines)
         self._show_status(look.status)
@@ -146,7 +148,8 @@ class TrainingView(QWidget):
         self.panels.show_files(look.panels)
 
     def show_problem(self, text: str) -> None:
-        """Show why something could not be done."""
+        """Show why something could not be done, until the training is in another state."""
+        self._told = text
         self.problem.set_text(text)
 
     def _show_status(self, status: JobStatus) -> None:
@@ -154,7 +157,7 @@ class TrainingView(QWidget):
         failed = status.state == FAILED
         self.state.setText("" if failed else status_sentence(status))
         self.state.setVisible(not failed)
-        self.problem.set_text(status_sentence(status) if failed else "")
+        self.problem.set_text(self._told or (status_sentence(status) if failed else ""))
         self.bar.setRange(0, status.steps if status.steps and status.state != WAITING else 0)
         self.bar.setValue(status.step)
         self.bar.setFormat(tr("Step {} of {}").format(status.step, status.steps))

@@ -19,7 +19,9 @@ class RunningSums:
     def add(self, figures: dict[str, torch.Tensor]) -> None:
         """Add the figures of a step."""
         for name, value in figures.items():
-            self._sums[name] = self._sums[name] + value.double() if name in self._sums else value.double()
+            # Apple's GPUs know no double precision.
+            wide = value if value.device.type == "mps" else value.double()
+            self._sums[name] = self._sums[name] + wide if name in self._sums else wide
             self._counts[name] = self._counts.get(name, 0) + 1
 
     def take(self) -> dict[str, float]:

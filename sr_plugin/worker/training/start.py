@@ -158,7 +158,9 @@ def _described(card: ModelCard, plan: TrainingPlan, dataset: DatasetCard, contra
         name=plan.name,
         title=f"{plan.name} ({family_named(card.family).title}, x{card.scale})",
         gsd_m=(finest, finest) if finest else card.gsd_m,
-        value_range=range_for(card.value_range, dataset.quantity, contrast, f"{plan.name}-values"),
+        value_range=range_for(
+            card.value_range, dataset.quantity, contrast, f"{plan.name}-values", plan.start is not None
+        ),
         psf=_point_spread(dataset, card.psf),
         weights=(),
         licence=plan.licence,

@@ -11,20 +11,23 @@ from sr_plugin.core.value_range import QUANTITIES, ValueRange
 _ROOM = 0.05
 
 
-def range_for(known: ValueRange, quantity: str, contrast: tuple[float, float], name: str) -> ValueRange:
+def range_for(
+    known: ValueRange, quantity: str, contrast: tuple[float, float], name: str, trained: bool = False
+) -> ValueRange:
     """The range of a network on the quantity of a dataset.
 
-    Where the network was made for this quantity, its range stays. Otherwise the contrast of the dataset takes the place
-    of 0 to 1, with a little room at both ends.
+    Where the network was made for this quantity, its range stays; numbers of a file as they are mean something to trained
+    weights only. Otherwise the contrast of the dataset takes the place of 0 to 1, with a little room at both ends.
 
     Args:
         known: the range that the network is known for.
         quantity: that of the dataset, empty where it is not known.
         contrast: lowest and highest usual value of the targets.
         name: name of the new range.
+        trained: whether the network has weights that were trained on its range.
     """
     quantity = quantity if quantity in QUANTITIES else "dn"
-    if known.quantity == quantity and quantity != "dn":
+    if known.quantity == quantity and (trained or quantity != "dn"):
         return known
     low, high = contrast
     room = _ROOM * (high - low)

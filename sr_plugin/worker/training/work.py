@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import time
 from dataclasses import replace
 from typing import Any
 
-from sr_plugin.core.errors import OutOfMemory, SuperResolutionError, TrainingFailed
+from sr_plugin.core.errors import DiskFull, OutOfMemory, OutputError, SuperResolutionError, TrainingFailed
 from sr_plugin.core.job_folder import DONE, FAILED, RUNNING, STOPPED, JobFolder, JobStatus
 from sr_plugin.core.training_plan import TrainingPlan, read_plan
 from sr_plugin.worker.backends.base import first_line, is_out_of_memory
@@ -145,5 +146,9 @@ class Worker:
 def _wrapped(error: Exception) -> SuperResolutionError:
     if is_out_of_memory(error):
         return OutOfMemory("The training ran out of memory.", "Choose a smaller batch or patch.")
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return DiskFull("There is no space left for the training.", "Free some space, then continue it.")
+    if isinstance(error, OSError):
+        return OutputError(f"A file of the training cannot be used ({error}).", "Mend that, then continue it.")
     reason = f"{type(error).__name__}: {first_line(error)}"
     return TrainingFailed(f"The training failed in a way that was not foreseen ({reason}).", "See its log.")

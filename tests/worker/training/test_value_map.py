@@ -39,6 +39,13 @@ def test_an_unknown_quantity_is_that_of_the_file():
     assert 0 < float(seen.min()) < 0.06 and 0.94 < float(seen.max()) < 1
 
 
+def test_numbers_of_a_file_stay_for_weights_that_know_them():
+    known = VALUE_RANGES["dn"]
+    assert range_for(known, "dn", (0, 4000), "mine", trained=True) is known
+    fresh = range_for(known, "dn", (0, 4000), "mine")
+    assert fresh.in_gain[0] == pytest.approx(1 / 4200)
+
+
 def test_every_input_has_its_own_bands():
     (fine, coarse) = mapped(VALUE_RANGES["s2-2000"], (4, 6)).to_model((torch.ones(1, 4, 4, 4), torch.ones(1, 6, 2, 2)))
     assert fine.shape == (1, 4, 4, 4) and coarse.shape == (1, 6, 2, 2) and float(coarse.max()) == 5.0
