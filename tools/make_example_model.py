@@ -1,4 +1,7 @@
-"""Write the examples of graphical models: a Sentinel-2 raster super-resolved, and the same with its edges compared."""
+"""Write the examples of graphical models.
+
+A Sentinel-2 raster super-resolved; the same with its edges compared; and change of vegetation since a Landsat image.
+"""
 
 from __future__ import annotations
 
@@ -54,6 +57,12 @@ def _step(
         result.setPosition(QPointF(*where))
         results[name] = result
     step.setModelOutputs(results)
+    return step
+
+
+def _described(step: Any, text: str) -> Any:
+    """The step with a text of its own on its box."""
+    step.setDescription(text)
     return step
 
 
@@ -132,10 +141,100 @@ def comparing_model() -> Any:
     return model
 
 
+#: Normalised difference of band B and band A, whatever the unit of their reflectance; deep water may go beyond 1.
+_NDVI = "clip((B.astype(float)-A)/maximum(B.astype(float)+A,0.0001),-1,1)"
+_NODATA = -9999
+
+
+def change_model() -> Any:
+    """A Landsat product on the grid of a Sentinel-2 raster, and the difference of their NDVI."""
+    from qgis.core import (
+        QgsProcessingModelChildParameterSource,
+        QgsProcessingParameterBand,
+        QgsProcessingParameterFile,
+        QgsProcessingParameterString,
+    )
+
+    texts = {
+        "ALG_DESC": "Brings red and near infrared of a Landsat product to 10 m, onto the very pixels of a Sentinel-2 "
+        "raster, and shows how the vegetation index NDVI changed from one to the other. Clouds and their shadows in "
+        "the Landsat image are cut out. The finer detail of the Landsat image is estimated by a model, not measured: "
+        "judge changes of areas, not of single pixels.",
+        "LANDSAT": "Folder, TAR or MTL file of a product of Landsat 4 to 9.",
+        "INPUT": "Reflectance in any unit. Its pixels are the result's pixels.",
+        "RED": "Band of the Sentinel-2 raster, B04.",
+        "NIR": "Band of the Sentinel-2 raster, B08.",
+        "MODEL": "A model that makes any bands three times as fine, or bicubic:3.",
+    }
+    parameters = (
+        (QgsProcessingParameterFile("LANDSAT", "Landsat product"), (150, 60)),
+        (_input(), (650, 60)),
+        (QgsProcessingParameterBand("RED", "Red band", 1, "INPUT"), (900, 60)),
+        (QgsProcessingParameterBand("NIR", "Near infrared band", 4, "INPUT"), (1150, 60)),
+        (QgsProcessingParameterString("MODEL", "Model", "any-x3"), (400, 60)),
+    )
+    model = _model("Landsat x3 on the Sentinel-2 grid + NDVI change", texts, parameters)
+    given = QgsProcessingModelChildParameterSource.fromModelParameter
+    made = QgsProcessingModelChildParameterSource.fromChildOutput
+    fixed = QgsProcessingModelChildParameterSource.fromStaticValue
+
+    def calculated(child: str, first: Any, second: Any, formula: str, output: Output, place: Tuple[int, int]) -> Any:
+        (raster, band), (other, other_band) = first, second
+        sources = {"INPUT_A": raster, "BAND_A": band, "INPUT_B": other, "BAND_B": other_band}
+        sources.update(FORMULA=fixed(formula), NO_DATA=fixed(_NODATA), RTYPE=fixed(5))
+        return _described(_step("gdal:rastercalculator", child, place, sources, [output]), output[1])
+
+    fine, measured = made("landsat", "OUTPUT"), made("reflectance", "OUTPUT")
+    before, after = made("before", "OUTPUT"), made("after", "OUTPUT")
+    one = fixed(1)
+    steps = (
+        _step(
+            "superres:superresolvelandsat",
+            "landsat",
+            (275, 180),
+            {
+                "INPUT": given("LANDSAT"),
+                "MODEL": given("MODEL"),
+                "BANDS": fixed(["red", "nir"]),
+                "MASK_CLOUDS": fixed(["cloud", "cloud_shadow"]),
+                "ALIGN_TO": given("INPUT"),
+            },
+            [("OUTPUT", "Landsat on the Sentinel-2 grid", (50, 260))],
+        ),
+        # Applies scale and offset of the bands, such as the radiometric offset of newer products.
+        _described(
+            _step(
+                "gdal:translate",
+                "reflectance",
+                (900, 180),
+                {"INPUT": given("INPUT"), "EXTRA": fixed("-unscale"), "DATA_TYPE": fixed(6)},
+                [],
+            ),
+            "Reflectance of Sentinel-2",
+        ),
+        calculated("before", (fine, one), (fine, fixed(2)), _NDVI, ("OUTPUT", "NDVI before", (50, 400)), (275, 320)),
+        calculated(
+            "after",
+            (measured, given("RED")),
+            (measured, given("NIR")),
+            _NDVI,
+            ("OUTPUT", "NDVI after", (1150, 400)),
+            (900, 320),
+        ),
+        calculated("change", (after, one), (before, one), "A-B", ("OUTPUT", "NDVI change", (600, 580)), (600, 480)),
+    )
+    for step in steps:
+        model.addChildAlgorithm(step)
+    model.setParameterOrder(["LANDSAT", "INPUT", "RED", "NIR", "MODEL"])
+    model.updateDestinationParameters()
+    return model
+
+
 #: Files of the examples and what makes them.
 EXAMPLES: Dict[str, Callable[[], Any]] = {
     "superresolve_sentinel2.model3": example_model,
     "superresolve_compare_edges.model3": comparing_model,
+    "landsat_ndvi_change.model3": change_model,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import re
 import signal
 import sys
 from contextlib import nullcontext
@@ -13,14 +14,18 @@ from typing import Any, ContextManager, Optional, Tuple
 from sr_plugin.core.card import ModelCard
 from sr_plugin.core.errors import ParameterError
 from sr_plugin.core.pixel_type import PIXEL_TYPES
-from sr_plugin.core.sensors import SENTINEL2
 from sr_plugin.core.session import PRECISIONS, ModelSession
+from sr_plugin.pipeline.align import align_result, plan_alignment, unaligned
 from sr_plugin.pipeline.band_choice import OTHER_BANDS
 from sr_plugin.pipeline.describe import SessionFactory
 from sr_plugin.pipeline.product_input import BandSelection, product_as_input
-from sr_plugin.pipeline.request import RunFeedback, SuperResolveRequest
+from sr_plugin.pipeline.request import RunFeedback, SuperResolveRequest, SuperResolveResult
 from sr_plugin.pipeline.superresolve import superresolve, worker_factory
-from sr_plugin.raster.sentinel2_product import is_sentinel2_product
+from sr_plugin.raster.open_product import is_product
+from sr_plugin.raster.source import RasterSource
+
+#: Names of bands in products, common names included.
+_BAND_NAME = re.compile(r"B\d[\dA]?(_VCID_[12])?|S[RT]_B\d{1,2}|[a-z]{3,}\d{0,3}")
 
 
 def _names(text: str) -> Tuple[str, ...]:
@@ -29,7 +34,7 @@ def _names(text: str) -> Tuple[str, ...]:
 
 def _bands(text: str) -> Tuple[str, ...]:
     names = _names(text)
-    if not names or not all(name.isdigit() or name in SENTINEL2 for name in names):
+    if not names or not all(name.isdigit() or _BAND_NAME.fullmatch(name) for name in names):
         raise argparse.ArgumentTypeError(f"'{text}' is no list of band numbers such as 1,2,3")
     return names
 
@@ -53,13 +58,20 @@ def _extent(text: str) -> Tuple[float, float, float, float]:
 def add_parser(commands: Any) -> None:
     """Add the sub-command to an argparse sub-parser collection."""
     parser = commands.add_parser("superresolve", help="super-resolve a raster", description=__doc__)
-    parser.add_argument("input", metavar="INPUT", help="any GDAL dataset name, or a Sentinel-2 product")
+    parser.add_argument("input", metavar="INPUT", help="any GDAL dataset name, or a product of Sentinel-2 or Landsat")
     parser.add_argument("output", metavar="OUTPUT", help="the GeoTIFF to write")
     parser.add_argument("--model", default="s2-rgbn-x2", metavar="NAME|FILE", help="default: %(default)s")
     parser.add_argument(
-        "--bands", type=_bands, default=(), metavar="1,2,3|B04,B03", help="default: by name, else the first ones"
+        "--bands", type=_bands, default=(), metavar="1,2|B04,B03|red,nir", help="default: by name, else the first ones"
     )
     parser.add_argument("--mask-classes", type=_names, default=(), metavar="cloud_high,...", help="products only")
+    parser.add_argument(
+        "--reflectance", action="store_true", help="products only: write reflectance x 10000, not the product's numbers"
+    )
+    parser.add_argument(
+        "--align-to", default="", metavar="RASTER", help="give the result the grid of this raster, by cubic convolution"
+    )
+    parser.add_argument("--gaps-as-mask", action="store_true", help="mark gaps by a mask band, not by a nodata value")
     parser.add_argument("--extent", type=_extent, metavar="XMIN,YMIN,XMAX,YMAX", help="in the raster's CRS")
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda:N|mps")
     parser.add_argument("--precision", default="auto", choices=PRECISIONS)
@@ -148,7 +160,19 @@ def _readable(
 ) -> ContextManager[SuperResolveRequest]:
     if not is_product:
         return nullcontext(request)
-    return product_as_input(request, BandSelection(args.bands, args.mask_classes), feedback, factory)
+    selection = BandSelection(args.bands, args.mask_classes, args.reflectance)
+    return product_as_input(request, selection, feedback, factory)
+
+
+def _result(
+    request: SuperResolveRequest, target: str, feedback: RunFeedback, factory: SessionFactory
+) -> SuperResolveResult:
+    if not target:
+        return superresolve(request, feedback, factory)
+    source = RasterSource(request.input)
+    alignment = plan_alignment(request, RasterSource(target).grid, source.grid, target, source.files)
+    result = superresolve(unaligned(request, alignment), feedback, factory)
+    return align_result(result, request, alignment, feedback)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -157,14 +181,14 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         SuperResolutionError: when there is no whole result.
     """
-    is_product = is_sentinel2_product(args.input)
-    if args.mask_classes and not is_product:
-        raise ParameterError("Only Sentinel-2 products have classes that can be masked.")
+    product = is_product(args.input)
+    if (args.mask_classes or args.reflectance) and not product:
+        raise ParameterError("Only products have classes that can be masked, and factors that give reflectance.")
     request = SuperResolveRequest(
         input=args.input,
         output=args.output,
         model=args.model,
-        bands=() if is_product else _numbers(args.bands),
+        bands=() if product else _numbers(args.bands),
         extent=args.extent,
         device=args.device,
         precision=args.precision,
@@ -180,11 +204,12 @@ def run(args: argparse.Namespace) -> int:
         cog=args.cog,
         keep_partial=args.keep_partial,
         create_options=tuple(args.create_option),
+        gaps_as_mask=args.gaps_as_mask,
     )
     factory = _in_process if args.in_process else worker_factory(args.worker)
     feedback = TerminalFeedback(args.quiet)
-    with _readable(request, args, is_product, feedback, factory) as readable:
-        result = superresolve(readable, feedback, factory)
+    with _readable(request, args, product, feedback, factory) as readable:
+        result = _result(readable, args.align_to, feedback, factory)
     if args.json:
         record = result.to_record()
         if math.isnan(record["consistency_rmse"]):

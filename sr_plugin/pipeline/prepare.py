@@ -115,7 +115,9 @@ def _default_nodata(pixel_type: str) -> float:
 
 
 def _mask_band(request: SuperResolveRequest, source: RasterSource, bands: Sequence[BandInfo], pixel_type: str) -> bool:
-    """True where the source marks gaps by a mask or alpha band and no value can be given up for nodata."""
+    """True where gaps are marked by a mask band: on request, or where the source does and no value can be nodata."""
+    if request.gaps_as_mask:
+        return request.mask is not None or source.may_have_gaps([band.number for band in bands])
     declared = request.nodata is not None or any(band.nodata is not None for band in bands)
     return source.masked and not declared and not pixel_type.startswith("float")
 

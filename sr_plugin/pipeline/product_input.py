@@ -14,9 +14,12 @@ from sr_plugin.pipeline.band_choice import OTHER_BANDS
 from sr_plugin.pipeline.describe import SessionFactory, find_whole_model
 from sr_plugin.pipeline.request import RunFeedback, SilentFeedback, SuperResolveRequest
 from sr_plugin.raster.band_stack import BandStack, make_stack
+from sr_plugin.raster.open_product import open_product
 from sr_plugin.raster.output_path import check_output_path
 from sr_plugin.raster.product import Product, ProductBand
-from sr_plugin.raster.sentinel2_product import check_classes, open_sentinel2
+
+#: Pixel type of uniform numbers; see :meth:`~sr_plugin.raster.product.Product.in_reflectance`.
+_UNIFORM_TYPE = "int16"
 
 
 @dataclass(frozen=True)
@@ -24,17 +27,20 @@ class BandSelection:
     """What is taken from a product.
 
     Attributes:
-        bands: names; empty for those that the model expects, else all of the finest resolution.
+        bands: names or common names; empty for those that the model expects, else the product's usual ones, else all of
+            the finest resolution.
         masked_classes: classes of the product's classification that become gaps.
+        reflectance: read all bands as reflectance x 10000 instead of the numbers of the product.
     """
 
     bands: Tuple[str, ...] = ()
     masked_classes: Tuple[str, ...] = ()
+    reflectance: bool = False
 
 
 def _named(card: ModelCard, product: Product) -> Tuple[str, ...]:
     """Names of the bands that the model expects, where all of them are bands of the product."""
-    layer = [_layer_band(n, band) for n, band in enumerate(product.bands, start=1)]
+    layer = _layer_bands(product.bands, product.sensor)
     found = None if _flexible(card) else match_bands(card.input_bands, layer)
     return tuple(product.bands[n - 1].name for n in found) if found else ()
 
@@ -43,8 +49,8 @@ def _flexible(card: ModelCard) -> bool:
     return card.any_bands or card.per_band
 
 
-def _layer_band(number: int, band: ProductBand) -> LayerBand:
-    return LayerBand(number, band.name, band.common_name, band.wavelength_um, "sentinel2")
+def _layer_bands(bands: Sequence[ProductBand], sensor: str) -> List[LayerBand]:
+    return [LayerBand(n, b.name, b.common_name, b.wavelength_um, sensor) for n, b in enumerate(bands, start=1)]
 
 
 def _finest_first(bands: Sequence[ProductBand]) -> List[ProductBand]:
@@ -58,15 +64,15 @@ def _chosen(selection: BandSelection, product: Product, card: ModelCard, other_b
     Raises:
         SourceUnreadable, BandError: naming the band that is missing, or those whose resolution differs.
     """
-    if len(set(selection.bands)) != len(selection.bands):
-        raise BandError("A band is chosen twice.")
-    names = selection.bands or _named(card, product)
+    names = selection.bands or _named(card, product) or product.usual
     if not names:
         if not product.bands:
             product.band(next(iter(product.missing)))
         finest = min(band.resolution for band in product.bands)
         names = tuple(band.name for band in product.bands if band.resolution == finest)
     bands = _finest_first([product.band(name) for name in names])
+    if len({band.name for band in bands}) != len(bands):
+        raise BandError("A band is chosen twice.")
     finest = bands[0].resolution
     coarser = [band for band in bands if band.resolution != finest]
     if coarser and other_bands == "drop":
@@ -78,7 +84,7 @@ def _chosen(selection: BandSelection, product: Product, card: ModelCard, other_b
     return bands
 
 
-def _fed(bands: Sequence[ProductBand], card: ModelCard, other_bands: str) -> Tuple[int, ...]:
+def _fed(bands: Sequence[ProductBand], sensor: str, card: ModelCard, other_bands: str) -> Tuple[int, ...]:
     """Numbers of the stack's bands that go into the model, in its order.
 
     Raises:
@@ -88,7 +94,8 @@ def _fed(bands: Sequence[ProductBand], card: ModelCard, other_bands: str) -> Tup
     if _flexible(card):
         return tuple(own)
     able = range(1, len(bands) + 1) if other_bands == "enlarge" else own
-    found = match_bands(card.input_bands, [_layer_band(n, bands[n - 1]) for n in able])
+    layer = _layer_bands(bands, sensor)
+    found = match_bands(card.input_bands, [layer[n - 1] for n in able])
     if found is not None:
         return found
     if any(b.common_name or b.wavelength_um for b in card.input_bands):
@@ -110,9 +117,11 @@ def stack_of(
     """
     if other_bands not in OTHER_BANDS:
         raise ParameterError(f"'{other_bands}' is no choice for the other bands.", "Use drop or enlarge.")
-    check_classes(product, selection.masked_classes)
+    product.check_classes(selection.masked_classes)
+    if selection.reflectance:
+        product = product.in_reflectance()
     bands = _chosen(selection, product, card, other_bands)
-    fed = _fed(bands, card, other_bands)
+    fed = _fed(bands, product.sensor, card, other_bands)
     stack = make_stack(product.title, product.platform, bands, product.masks, selection.masked_classes)
     return stack, fed
 
@@ -128,8 +137,8 @@ def product_as_input(
     """While it lasts, the product in a request's input can be read as one raster.
 
     Args:
-        request: its ``input`` is a product, see :func:`~sr_plugin.raster.sentinel2_product.open_sentinel2`; its
-            ``bands`` are not used.
+        request: its ``input`` is a product, see :func:`~sr_plugin.raster.open_product.open_product`; its ``bands``
+            are not used.
         selection: what is taken from it.
         feedback: where notes on the product go.
         open_session: measures models that do not tell their scale or reach.
@@ -142,7 +151,7 @@ def product_as_input(
         SuperResolutionError: naming what is wrong with product, bands or model.
     """
     feedback = feedback or SilentFeedback()
-    product = product or open_sentinel2(request.input)
+    product = product or open_product(request.input)
     card = (
         find_whole_model(request.model, open_session, feedback.message) if open_session else find_model(request.model)
     )
@@ -151,8 +160,9 @@ def product_as_input(
     for note in product.notes:
         feedback.warning(note)
     feedback.message(_told(product, stack.bands, fed))
+    output_type = request.output_type or (_UNIFORM_TYPE if selection.reflectance else "")
     with stack.mounted() as name:
-        yield replace(request, input=name, bands=fed)
+        yield replace(request, input=name, bands=fed, output_type=output_type)
 
 
 def _told(product: Product, bands: Sequence[ProductBand], fed: Sequence[int]) -> str:

@@ -27,6 +27,7 @@ class SuperResolveRequest:
         margin: pixels read around a tile, None for the reach of the model.
         normalisation: ``auto``, ``none``, ``divide:K``, ``window:LOW,HIGH`` or ``percentile:LOW,HIGH``.
         nodata: nodata value of the result, None for that of the input.
+        gaps_as_mask: mark gaps by a mask band of the result instead of a nodata value.
         other_bands: ``drop`` leaves out the bands that the model does not take, ``enlarge`` carries them through by
             interpolation, behind the others.
         luminance: for models of one band and rasters of three: sharpen the luminance and interpolate the colour,
@@ -61,6 +62,7 @@ class SuperResolveRequest:
     create_options: Tuple[str, ...] = ()
     worker_python: str = ""
     listed: bool = True
+    gaps_as_mask: bool = False
 
 
 class RunFeedback(Protocol):

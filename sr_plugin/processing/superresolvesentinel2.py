@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
-import os
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
-from qgis.core import QgsCoordinateReferenceSystem, QgsProcessingContext, QgsProcessingFeedback
-
-from sr_plugin.core.errors import SuperResolutionError
-from sr_plugin.processing import superresolve_parameters as shared
 from sr_plugin.processing import superresolvesentinel2_parameters as definitions
-from sr_plugin.processing.feedback import ProcessingFeedback
-from sr_plugin.processing.superresolve import SuperResolveAlgorithm
+from sr_plugin.processing.product_algorithm import ProductAlgorithm
 from sr_plugin.processing.translation import tr
 
 if TYPE_CHECKING:
-    from sr_plugin.pipeline.request import SuperResolveResult
     from sr_plugin.raster.product import Product
 
 
-class SuperResolveSentinel2Algorithm(SuperResolveAlgorithm):
+class SuperResolveSentinel2Algorithm(ProductAlgorithm):
     """Makes bands of a Sentinel-2 product K times as fine."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._product: Optional[Product] = None
-        self._fed: Tuple[int, ...] = ()
-        self._files: Tuple[str, ...] = ()
 
     def name(self) -> str:
         """Stable id."""
@@ -68,116 +53,11 @@ class SuperResolveSentinel2Algorithm(SuperResolveAlgorithm):
 
     def initAlgorithm(self, configuration: Optional[Dict[str, Any]] = None) -> None:  # noqa: N802 - QGIS API
         """Declare parameters and outputs."""
-        parameters = definitions.input_parameters() + definitions.run_parameters() + definitions.advanced_parameters()
-        for parameter in parameters + [shared.output_parameter()]:
-            self.addParameter(parameter)
-        for output in definitions.text_outputs():
-            self.addOutput(output)
+        self.declare(definitions.input_parameters())
 
-    def with_input_layer(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> Dict[str, Any]:
-        """A product is no layer."""
-        return parameters
-
-    def input_problem(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> str:
-        """What is wrong with the product; empty where nothing is."""
-        try:
-            self._open(parameters, context)
-        except SuperResolutionError as error:
-            return str(error)
-        return ""
-
-    def prepare(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> None:
-        """Open the product and find out its CRS, which the extent is brought into."""
+    def open_product(self, name: str) -> Product:
+        """The Sentinel-2 product of this name."""
         # Imported here: loading the plugin must stay fast.
-        from sr_plugin.raster.band_stack import inspect_file
-
-        self._product = self._open(parameters, context)
-        self._layer_name = self._product.title
-        if self._product.bands:
-            grid = inspect_file(self._product.bands[0].path).grid
-            self._crs = QgsCoordinateReferenceSystem.fromWkt(grid.wkt)
-
-    def _open(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> Product:
         from sr_plugin.raster.sentinel2_product import open_sentinel2
 
-        return open_sentinel2(self.parameterAsString(parameters, "INPUT", context))
-
-    def _words(self, parameters: Dict[str, Any], name: str, context: QgsProcessingContext) -> Tuple[str, ...]:
-        """Chosen words; for none QGIS would give the default, or one empty word where there is no default."""
-        if parameters.get(name) in ("", [], ()):
-            return ()
-        return tuple(word.strip() for word in self.parameterAsEnumStrings(parameters, name, context) if word.strip())
-
-    @contextlib.contextmanager
-    def readable(
-        self, parameters: Dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> Iterator[None]:
-        """While it lasts, GDAL can open the chosen bands as one raster."""
-        from sr_plugin.pipeline.band_files import check_band_files
-        from sr_plugin.pipeline.product_input import BandSelection, product_as_input
-        from sr_plugin.pipeline.superresolve import worker_factory
-
-        # The parameters that need the raster itself are read when it is there.
-        plain = {**parameters, "EXTENT": None, "MASK": None}
-        self._dataset = self.parameterAsString(parameters, "INPUT", context)
-        self._fed = ()
-        request = self.request(plain, context)
-        selection = BandSelection(
-            self._words(parameters, "BANDS", context), self._words(parameters, "MASK_CLOUDS", context)
-        )
-        product = self._product or self._open(parameters, context)
-        if self.parameterAsBoolean(parameters, "ONE_FILE_PER_BAND", context):
-            local = [band.path for band in product.bands if os.path.isfile(band.path)]
-            check_band_files(request.output, product.names, local)
-        factory = worker_factory(request.worker_python)
-        told = ProcessingFeedback(feedback)
-        try:
-            with product_as_input(request, selection, told, factory, product) as readable:
-                self._dataset, self._fed = readable.input, readable.bands
-                yield
-        finally:
-            self._dataset = ""
-
-    def band_numbers(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> Tuple[int, ...]:
-        """Bands of the stack that go into the model."""
-        return self._fed
-
-    def finished(
-        self,
-        result: SuperResolveResult,
-        parameters: Dict[str, Any],
-        context: QgsProcessingContext,
-        feedback: QgsProcessingFeedback,
-    ) -> SuperResolveResult:
-        """Lay the bands apart where that is asked for."""
-        self._files = (result.output,)
-        if not self.parameterAsBoolean(parameters, "ONE_FILE_PER_BAND", context):
-            return result
-        from sr_plugin.pipeline.band_files import split_into_files
-
-        feedback.setProgressText(tr("Writing one file per band"))
-        options = self.create_options(parameters, context)
-        virtual, self._files = split_into_files(result.output, options, feedback.isCanceled)
-        _load_instead(context, result.output, virtual)
-        return dataclasses.replace(result, output=virtual)
-
-    def run_algorithm(
-        self, parameters: Dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> Dict[str, Any]:
-        """Run the pipeline and tell which bands and files it gave."""
-        outputs = super().run_algorithm(parameters, context, feedback)
-        from sr_plugin.raster.source import RasterSource
-
-        outputs["BAND_NAMES"] = ",".join(band.description for band in RasterSource(outputs["OUTPUT"]).layer_bands())
-        outputs["FILES"] = ";".join(self._files)
-        return outputs
-
-
-def _load_instead(context: QgsProcessingContext, old: str, new: str) -> None:
-    """Have another file loaded after the run."""
-    if not context.willLoadLayerOnCompletion(old):
-        return
-    layers = context.layersToLoadOnCompletion()
-    details = layers.pop(old)
-    layers[new] = QgsProcessingContext.LayerDetails(details.name, details.project, details.outputName)
-    context.setLayersToLoadOnCompletion(layers)
+        return open_sentinel2(name)

@@ -1,37 +1,19 @@
-"""Parameters and outputs of ``superres:superresolvesentinel2`` beyond those of ``superres:superresolve``."""
+"""Parameters of ``superres:superresolvesentinel2`` beyond those that all algorithms for products have."""
 
 from __future__ import annotations
 
 from typing import List
 
-from qgis.core import (
-    QgsProcessingOutputDefinition,
-    QgsProcessingOutputString,
-    QgsProcessingParameterBoolean,
-    QgsProcessingParameterDefinition,
-    QgsProcessingParameterEnum,
-    QgsProcessingParameterFile,
-)
+from qgis.core import QgsProcessingParameterDefinition, QgsProcessingParameterFile
 
 from sr_plugin.core.sensors import SENTINEL2
 from sr_plugin.processing import superresolve_parameters as shared
+from sr_plugin.processing.product_parameters import with_help, words
 from sr_plugin.processing.qgis_enums import ONE_FILE
 from sr_plugin.processing.translation import tr
 from sr_plugin.raster.sentinel2_classes import SCENE_CLASSES
 
 DEFAULT_BANDS = ("B04", "B03", "B02", "B08")
-#: Only layers that are no files need it.
-_NOT_HERE = ("RESOLUTION", "LUMINANCE")
-
-
-def _words(name: str, text: str, choices: List[str], default: List[str]) -> QgsProcessingParameterEnum:
-    """Several of a fixed list of words; the words themselves are the value."""
-    return QgsProcessingParameterEnum(name, text, choices, True, default or None, True, True)
-
-
-def _with_help(parameter: QgsProcessingParameterDefinition, text: str) -> QgsProcessingParameterDefinition:
-    parameter.setHelp(text)
-    return parameter
 
 
 def input_parameters() -> List[QgsProcessingParameterDefinition]:
@@ -44,7 +26,7 @@ def input_parameters() -> List[QgsProcessingParameterDefinition]:
         fileFilter=tr("Sentinel-2 products (MTD_MSIL1C.xml MTD_MSIL2A.xml MTD_TL.xml *.zip);;All files (*)"),
     )
     return [
-        _with_help(
+        with_help(
             product,
             tr(
                 "A product of level 1C or 2A: its SAFE folder, its ZIP (which need not be unpacked), its metadata file "
@@ -52,8 +34,8 @@ def input_parameters() -> List[QgsProcessingParameterDefinition]:
                 "files with semicolons between them."
             ),
         ),
-        _with_help(
-            _words("BANDS", tr("Bands"), list(SENTINEL2), list(DEFAULT_BANDS)),
+        with_help(
+            words("BANDS", tr("Bands"), list(SENTINEL2), list(DEFAULT_BANDS)),
             tr(
                 "Bands of one resolution: 10 m (B02, B03, B04, B08), 20 m (B05, B06, B07, B8A, B11, B12) or 60 m (B01, "
                 "B09, B10). Those that the model expects are put in its order. Left empty, they are the model's own. "
@@ -63,40 +45,11 @@ def input_parameters() -> List[QgsProcessingParameterDefinition]:
         model,
         extent,
         mask,
-        _with_help(
-            _words("MASK_CLOUDS", tr("Classes that become nodata"), list(SCENE_CLASSES), []),
+        with_help(
+            words("MASK_CLOUDS", tr("Classes that become nodata"), list(SCENE_CLASSES), []),
             tr(
                 "Classes of the product's scene classification (SCL, level 2A) whose pixels become nodata; enlarged by "
                 "nearest neighbour. Level 1C tells clouds and thin_cirrus only, and snow since baseline 04.00."
             ),
         ),
-    ]
-
-
-def run_parameters() -> List[QgsProcessingParameterDefinition]:
-    """How it is computed, and in how many files."""
-    files = QgsProcessingParameterBoolean("ONE_FILE_PER_BAND", tr("One file per band"), False)
-    return [
-        *shared.run_parameters(),
-        _with_help(
-            files,
-            tr(
-                "Writes NAME_B04.tif and so on, and NAME.vrt, which shows them as one raster. Needs room for a second "
-                "copy meanwhile."
-            ),
-        ),
-    ]
-
-
-def advanced_parameters() -> List[QgsProcessingParameterDefinition]:
-    """What hardly anybody needs to touch."""
-    return [parameter for parameter in shared.advanced_parameters() if parameter.name() not in _NOT_HERE]
-
-
-def text_outputs() -> List[QgsProcessingOutputDefinition]:
-    """What the run tells beside the raster."""
-    return [
-        *shared.number_and_text_outputs(),
-        QgsProcessingOutputString("BAND_NAMES", tr("Bands of the result, with commas between them")),
-        QgsProcessingOutputString("FILES", tr("Files of the result, with semicolons between them")),
     ]

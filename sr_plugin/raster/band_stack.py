@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 from xml.sax.saxutils import escape, quoteattr  # nosec B406: writes XML, reads none
 
+import numpy as np
 from osgeo import gdal, osr
 
 from sr_plugin.core.digest import sha256_of_json
@@ -21,10 +22,11 @@ from sr_plugin.core.errors import SourceUnreadable, SuperResolutionError, Unsupp
 from sr_plugin.core.grid import Grid
 from sr_plugin.raster.cloud_polygons import cloud_raster
 from sr_plugin.raster.gdal_errors import gdal_messages
-from sr_plugin.raster.jpeg2000_check import check_whole
+from sr_plugin.raster.jpeg2000_check import check_whole as check_jpeg2000
 from sr_plugin.raster.product import MaskLayer, ProductBand
 from sr_plugin.raster.source import open_dataset
 from sr_plugin.raster.source_files import files_digest, source_files
+from sr_plugin.raster.tiff_check import check_whole as check_tiff
 
 _FOLDER = "/vsimem/superres"
 _COLOURS = {"red": "Red", "green": "Green", "blue": "Blue"}
@@ -65,7 +67,7 @@ def inspect_file(path: str) -> BandFile:
         UnsupportedRaster: when it is rotated, has no place, or is neither JPEG 2000 nor GeoTIFF.
     """
     name = os.path.basename(path)
-    check_whole(path)
+    check_jpeg2000(path)
     try:
         dataset = open_dataset(path)
     except SuperResolutionError as error:
@@ -75,6 +77,7 @@ def inspect_file(path: str) -> BandFile:
     if dataset.GetDriver().ShortName not in _DRIVERS:
         # Other formats may name further files, and products come from anywhere.
         raise UnsupportedRaster(f"The band file '{name}' is neither JPEG 2000 nor GeoTIFF.")
+    check_tiff(dataset, path)
     transform = dataset.GetGeoTransform(can_return_null=True)
     if dataset.RasterCount == 0 or transform is None or transform[2] or transform[4] or not transform[1]:
         raise UnsupportedRaster(f"The band file '{name}' is not georeferenced with north up.")
@@ -248,18 +251,32 @@ def _band_xml(number: int, band: ProductBand, file: BandFile, grid: Grid) -> str
     if band.common_name:
         items["common_name"] = band.common_name
     parts = [_items(items), f"<Description>{escape(band.name)}</Description>"]
-    if band.nodata is not None:
-        parts.append(f"<NoDataValue>{band.nodata:g}</NoDataValue>")
+    stored = band.stored
+    scale, offset, nodata = (stored or band).scale, (stored or band).offset, (stored or band).nodata
+    if nodata is not None:
+        parts.append(f"<NoDataValue>{nodata:g}</NoDataValue>")
     colour = _COLOURS.get(band.common_name)
     parts.append(f"<ColorInterp>{colour or 'Undefined'}</ColorInterp>")
-    if band.offset is not None:
-        parts.append(f"<Offset>{band.offset!r}</Offset>")
-    if band.scale is not None:
-        parts.append(f"<Scale>{band.scale!r}</Scale>")
-    head = f'<VRTRasterBand dataType="{file.type_name}" band="{number}"'
+    if band.unit:
+        parts.append(f"<UnitType>{escape(band.unit)}</UnitType>")
+    if offset is not None:
+        parts.append(f"<Offset>{offset!r}</Offset>")
+    if scale is not None:
+        parts.append(f"<Scale>{scale!r}</Scale>")
+    head = f'<VRTRasterBand dataType="{"Float32" if stored else file.type_name}" band="{number}"'
     if file.block[0] > 1 and file.block[1] >= 1:
         head += f' blockXSize="{file.block[0]}" blockYSize="{file.block[1]}"'
-    return f"{head}>{''.join(parts)}{_source_xml(file, 1, grid)}</VRTRasterBand>"
+    source = _source_xml(file, 1, grid, "ComplexSource", _conversion(band)) if stored else _source_xml(file, 1, grid)
+    return f"{head}>{''.join(parts)}{source}</VRTRasterBand>"
+
+
+def _conversion(band: ProductBand) -> str:
+    """From the numbers of a band's file to those that it is to be read as; pixels without data are left out."""
+    stored = band.stored
+    ratio = (band.scale or 1.0) / stored.scale
+    addend = ((band.offset or 0.0) - stored.offset) / stored.scale
+    gaps = f"<NODATA>{band.nodata:g}</NODATA>" if band.nodata is not None else ""
+    return f"{gaps}<ScaleOffset>{addend!r}</ScaleOffset><ScaleRatio>{ratio!r}</ScaleRatio>"
 
 
 def _mask_file(mask: MaskLayer, grid: Grid, documents: Dict[str, bytes]) -> BandFile:
@@ -271,6 +288,20 @@ def _mask_file(mask: MaskLayer, grid: Grid, documents: Dict[str, bytes]) -> Band
     return BandFile(f"{_OWN_FOLDER}/clouds.tif", own, "Byte", (own.width, 1), 1, real)
 
 
+def _table(numbers: Sequence[int], flags: bool) -> str:
+    """A table of values for GDAL: 0 for the numbers, or for values in which all bits of one of them are set, else 255.
+
+    GDAL interpolates between entries, so both ends of every run of equal values are listed.
+    """
+    values = np.arange(65536 if flags else 256)
+    hit = np.zeros(values.shape, bool)
+    for number in numbers:
+        hit |= (values & number) == number if flags else values == number
+    ends = np.flatnonzero(np.diff(hit))
+    listed = sorted({0, len(values) - 1, *ends.tolist(), *(ends + 1).tolist()})
+    return ",".join(f"{value}:{0 if hit[value] else 255}" for value in listed)
+
+
 def _mask_xml(
     masks: Sequence[MaskLayer], classes: Sequence[str], grid: Grid, documents: Dict[str, bytes]
 ) -> Tuple[str, List[str]]:
@@ -278,7 +309,7 @@ def _mask_xml(
     sources: List[str] = []
     files: List[str] = []
     for mask in masks:
-        numbers = {mask.classes[name] for name in classes if name in mask.classes}
+        numbers = sorted({mask.classes[name] for name in classes if name in mask.classes})
         if not numbers:
             continue
         file = _mask_file(mask, grid, documents)
@@ -289,7 +320,7 @@ def _mask_xml(
                 "Download the product again.",
             )
         files += file.files
-        table = ",".join(f"{value}:{0 if value in numbers else 255}" for value in range(256))
+        table = _table(numbers, mask.flags)
         # Later sources only write where their class lies.
         extra = f"<NODATA>0</NODATA><LUT>{table}</LUT>" if sources else f"<LUT>{table}</LUT>"
         sources.append(_source_xml(file, mask.band, grid, "ComplexSource", extra))

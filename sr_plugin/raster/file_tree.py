@@ -1,11 +1,14 @@
-"""The files of a product, whether they lie in a folder, in a ZIP or are given one by one."""
+"""The files of a product, whether they lie in a folder, in a ZIP or TAR, or are given one by one."""
 
 from __future__ import annotations
 
+import functools
 import os
+import tarfile
 import zipfile
+import zlib
 from dataclasses import dataclass
-from typing import Dict, Sequence
+from typing import Dict, Sequence, Tuple
 
 from sr_plugin.core.errors import SourceNotFound, SourceUnreadable
 from sr_plugin.raster.plain_xml import LARGEST_XML
@@ -13,6 +16,10 @@ from sr_plugin.raster.plain_xml import LARGEST_XML
 #: No product has more files, or lies deeper.
 _MOST_FILES = 20_000
 _DEEPEST = 8
+#: Names by which GDAL knows an archive without being told where its name ends.
+_TAR_NAMES = (".tar", ".tar.gz", ".tgz")
+_TAR_BLOCK = 512
+_TAR_ERRORS = (OSError, tarfile.TarError, EOFError, zlib.error, ValueError)
 
 
 @dataclass(frozen=True)
@@ -20,9 +27,9 @@ class FileTree:
     """Files by the name relative to their root, with ``/`` between folders.
 
     Attributes:
-        root: folder or ZIP file; empty for single files.
+        root: folder, ZIP or TAR file; empty for single files.
         entries: relative name -> name under which GDAL opens the file.
-        archive: path of the ZIP, empty for files of the file system.
+        archive: path of the ZIP or TAR, empty for files of the file system.
     """
 
     root: str
@@ -31,7 +38,7 @@ class FileTree:
 
     @property
     def title(self) -> str:
-        """Name of the folder or ZIP."""
+        """Name of the folder or archive."""
         return os.path.basename(os.path.normpath(self.root)) if self.root else ""
 
     def below(self, folder: str) -> FileTree:
@@ -52,11 +59,13 @@ class FileTree:
             if not self.archive:
                 with open(self.entries[name], "rb") as file:
                     return file.read(LARGEST_XML + 1)
+            if is_tar(self.archive):
+                return _member_of_tar(self.archive, self.entries[name][len(_tar_prefix(self.archive)) :])
             with zipfile.ZipFile(self.archive) as archive:
                 inner = self.entries[name][len(_zip_prefix(self.archive)) :]
                 with archive.open(inner) as member:
                     return member.read(LARGEST_XML + 1)
-        except (OSError, zipfile.BadZipFile, KeyError, RuntimeError, NotImplementedError, EOFError) as error:
+        except (*_TAR_ERRORS, zipfile.BadZipFile, KeyError, RuntimeError, NotImplementedError) as error:
             raise SourceUnreadable(f"The file '{name}' of '{self.title}' cannot be read ({error}).") from error
 
 
@@ -81,6 +90,65 @@ def tree_of_zip(path: str) -> FileTree:
         ) from error
     safe = [n for n in names[:_MOST_FILES] if ".." not in n.split("/") and not n.startswith("/")]
     return FileTree(path, {name: _zip_prefix(path) + name for name in safe}, path)
+
+
+def is_tar(path: str) -> bool:
+    """True for the name of a TAR, compressed by gzip or not."""
+    return path.lower().endswith(_TAR_NAMES)
+
+
+def _tar_prefix(path: str) -> str:
+    return f"/vsitar/{path}/"
+
+
+def _member_of_tar(path: str, name: str) -> bytes:
+    with tarfile.open(path) as archive:
+        for entry in archive:
+            if entry.isfile() and _plain(entry.name) == name:
+                member = archive.extractfile(entry)
+                return member.read(LARGEST_XML + 1) if member else b""
+    raise KeyError(name)
+
+
+def _plain(name: str) -> str:
+    """A name in a TAR as GDAL has it."""
+    return name[2:] if name.startswith("./") else name
+
+
+@functools.lru_cache(maxsize=4)
+def _names_in_tar(path: str, size: int, _time: int) -> Tuple[str, ...]:
+    """Names of the files in a TAR; remembered, because a compressed one is read from end to end for them."""
+    names = []
+    end = 0
+    with tarfile.open(path) as archive:
+        for member in archive:
+            end = member.offset_data + member.size
+            if member.isfile():
+                names.append(member.name)
+            if len(names) >= _MOST_FILES:
+                return tuple(names)
+    # One that ends between two files looks whole; an empty block marks the end. Compression notices that itself.
+    if path.lower().endswith(".tar") and size < -(-end // _TAR_BLOCK) * _TAR_BLOCK + _TAR_BLOCK:
+        raise tarfile.ReadError("unexpected end of data")
+    return tuple(names)
+
+
+def tree_of_tar(path: str) -> FileTree:
+    """The files of a TAR, which may be compressed by gzip.
+
+    Raises:
+        SourceUnreadable: when it is no whole TAR.
+    """
+    path = os.path.abspath(path)
+    try:
+        status = os.stat(path)
+        names = _names_in_tar(path, status.st_size, status.st_mtime_ns)
+    except _TAR_ERRORS as error:
+        raise SourceUnreadable(
+            f"The archive '{os.path.basename(path)}' cannot be opened ({error}).", "Download it again: it is not whole."
+        ) from error
+    safe = [_plain(n) for n in names if ".." not in n.split("/") and not n.startswith("/")]
+    return FileTree(path, {name: _tar_prefix(path) + name for name in safe}, path)
 
 
 def tree_of_folder(path: str) -> FileTree:

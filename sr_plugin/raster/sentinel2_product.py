@@ -6,7 +6,7 @@ import os
 import re
 from typing import Dict, List, Optional, Tuple
 
-from sr_plugin.core.errors import BandError, SourceNotFound, SourceUnreadable, UnsupportedRaster
+from sr_plugin.core.errors import SourceNotFound, SourceUnreadable, UnsupportedRaster
 from sr_plugin.core.sensors import SENTINEL2
 from sr_plugin.raster.cloud_polygons import CLOUD_TYPES
 from sr_plugin.raster.file_tree import FileTree, tree_of_files, tree_of_folder, tree_of_zip
@@ -141,6 +141,8 @@ def _product(tree: FileTree, granule: str, metadata: Optional[Sentinel2Metadata]
         missing=missing,
         masks=_masks(tree, inside),
         notes=() if metadata else _without_metadata(implied, told),
+        sensor="sentinel2",
+        classification="SCL, MSK_CLASSI or MSK_CLOUDS",
     )
 
 
@@ -240,24 +242,3 @@ def _masks(tree: FileTree, entries: List[str]) -> Tuple[MaskLayer, ...]:
             numbers = {"cloud_medium": "OPAQUE", "cloud_high": "OPAQUE", "thin_cirrus": "CIRRUS"}
             return (MaskLayer(tree.entries[entry], 1, {name: CLOUD_TYPES[kind] for name, kind in numbers.items()}),)
     return ()
-
-
-def check_classes(product: Product, classes: Tuple[str, ...]) -> None:
-    """Make sure that the product's classifications tell these classes.
-
-    Raises:
-        SourceUnreadable: when there is no classification.
-        BandError: when it does not know a class.
-    """
-    if classes and not product.masks:
-        raise SourceUnreadable(
-            f"The product '{product.title}' holds no classification (SCL, MSK_CLASSI or MSK_CLOUDS), so no class "
-            "can be masked.",
-            "Leave the masked classes out, or use the level 2A product.",
-        )
-    unknown = [name for name in classes if name not in product.mask_classes]
-    if unknown:
-        raise BandError(
-            f"The classification of '{product.title}' does not tell {', '.join(unknown)}.",
-            f"Choose among {', '.join(product.mask_classes)}.",
-        )

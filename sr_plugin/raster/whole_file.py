@@ -23,7 +23,7 @@ def is_whole(path: str, size: Tuple[int, int, int]) -> bool:
             if dataset is None or (dataset.RasterXSize, dataset.RasterYSize, dataset.RasterCount) != size:
                 return False
             end = os.path.getsize(path)
-            whole = all(_blocks_end(band) <= end for band in _stored_bands(dataset))
+            whole = all(blocks_end(band) <= end for band in _stored_bands(dataset))
         except RuntimeError:
             return False
     return whole and not messages.failures
@@ -46,7 +46,7 @@ def _with_overviews(band: gdal.Band) -> Iterator[gdal.Band]:
         yield band.GetOverview(level)
 
 
-def _blocks_end(band: gdal.Band) -> int:
+def blocks_end(band: gdal.Band) -> int:
     """Where the last block of a band ends in the file, in bytes; blocks that were never written take none."""
     width, height = band.GetBlockSize()
     end = 0

@@ -12,7 +12,8 @@ import pytest
 
 pytest.importorskip("osgeo", reason="GDAL's Python bindings are not installed")
 
-from tests.conftest import read_raster  # noqa: E402
+from tests.conftest import read_raster, write_raster  # noqa: E402
+from tests.landsat_products import CORNER, SHAPE, make_landsat, packed  # noqa: E402
 from tests.sentinel2_products import make_safe  # noqa: E402
 
 pytestmark = pytest.mark.gdal
@@ -63,6 +64,34 @@ def test_a_sentinel2_product_is_an_input(command, source, tmp_path):
         assert done.returncode == 1 and reason in done.stderr, done.stderr
     done = command("superresolve", source, output, "--bands", "B04")
     assert done.returncode == 1 and "chosen by number" in done.stderr
+
+
+def test_a_landsat_product_on_the_grid_of_a_raster(command, source, tmp_path):
+    """In pixels of the raster, with the same size; clouds in a mask band."""
+    quality = np.full(SHAPE, 21824)
+    quality[10:20, 10:20] = 22280
+    root, pixels = make_landsat(tmp_path, 8, 2, 2, quality=quality)
+    target = (CORNER[0] + 100, 10.0, 0.0, CORNER[1] - 100, 0.0, -10.0)
+    grid = write_raster(tmp_path / "grid.tif", np.ones((60, 70), np.uint8), target)
+    output = str(tmp_path / "o.tif")
+    run = ["superresolve", str(packed(root)), output, "--model", "nearest:3", "--in-process", "--bands", "red,nir"]
+    done = command(*run, "--align-to", grid, "--mask-classes", "cloud", "--gaps-as-mask", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["output"] == output and json.loads(done.stdout)["width"] == 70
+    from osgeo import gdal
+
+    result = gdal.Open(output)
+    mask = result.GetRasterBand(1).GetMaskBand().ReadAsArray() != 0
+    assert result.GetGeoTransform() == target and mask.shape == (60, 70)
+    assert not mask[20:50, 20:50].any() and mask.sum() == 60 * 70 - 30 * 30
+    numbers = pixels["SR_B5"].repeat(3, 0).repeat(3, 1)[10:70, 10:80]
+    np.testing.assert_array_equal(read_raster(output)[1][mask], numbers[mask])
+    done = command(*run, "--reflectance")
+    assert done.returncode == 0, done.stderr
+    expected = np.rint((pixels["SR_B4"][5:, 5:] * 2.75e-5 - 0.2) * 10000)
+    assert np.abs(read_raster(output)[0][15::3, 15::3] - expected).max() <= 1
+    done = command("superresolve", source, output, "--reflectance")
+    assert done.returncode == 1 and "Only products" in done.stderr
 
 
 def test_extent_type_and_in_process(command, source, tmp_path):

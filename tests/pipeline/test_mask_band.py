@@ -8,9 +8,8 @@ import pytest
 gdal = pytest.importorskip("osgeo.gdal", reason="GDAL's Python bindings are not installed")
 
 from sr_plugin.core.errors import Cancelled  # noqa: E402
-from sr_plugin.raster.whole_file import _blocks_end as blocks_end  # noqa: E402
 from sr_plugin.raster.whole_file import _stored_bands as stored_bands  # noqa: E402
-from sr_plugin.raster.whole_file import is_whole  # noqa: E402
+from sr_plugin.raster.whole_file import blocks_end, is_whole  # noqa: E402
 from tests.pipeline.conftest import Recorder  # noqa: E402
 
 pytestmark = pytest.mark.gdal

@@ -144,7 +144,9 @@ def test_comparing_model_in_batch(installed, project_dir, tmp_path):
             assert "not in the input" in file.read()
 
 
-@pytest.mark.parametrize("name", ["superresolve_sentinel2.model3", "superresolve_compare_edges.model3"])
+@pytest.mark.parametrize(
+    "name", ["superresolve_sentinel2.model3", "superresolve_compare_edges.model3", "landsat_ndvi_change.model3"]
+)
 def test_example_models_are_what_their_script_makes(provider, project_dir, tmp_path, name):
     from qgis.core import QgsProcessingModelAlgorithm
 
@@ -157,6 +159,10 @@ def test_example_models_are_what_their_script_makes(provider, project_dir, tmp_p
     assert made.fromFile(fresh)
     assert shipped.toVariant() == made.toVariant()
     # What the model calls its result differs between versions of QGIS; the tests above count on these names.
-    outputs = [MODEL_OUTPUT] if name == "superresolve_sentinel2.model3" else list(COMPARING_OUTPUTS)
-    assert sorted(p.name() for p in shipped.destinationParameterDefinitions()) == sorted(outputs)
+    outputs = {
+        "superresolve_sentinel2.model3": [MODEL_OUTPUT],
+        "superresolve_compare_edges.model3": list(COMPARING_OUTPUTS),
+        "landsat_ndvi_change.model3": [f"{child}:OUTPUT" for child in ("landsat", "before", "after", "change")],
+    }
+    assert sorted(p.name() for p in shipped.destinationParameterDefinitions()) == sorted(outputs[name])
     assert shipped.validate() == (True, [])

@@ -13,8 +13,8 @@ from tests.sentinel2_products import make_safe, zipped
 pytestmark = pytest.mark.qgis
 
 PARAMETERS = (
-    "INPUT BANDS MODEL EXTENT MASK MASK_CLOUDS DEVICE PRECISION OUTPUT_TYPE CONSISTENCY ONE_FILE_PER_BAND TILE_SIZE "
-    "MARGIN NORMALISATION OTHER_BANDS EXACT NODATA KEEP_PARTIAL COG CREATE_OPTIONS OUTPUT"
+    "INPUT BANDS MODEL EXTENT MASK MASK_CLOUDS DEVICE PRECISION OUTPUT_TYPE CONSISTENCY GAPS ONE_FILE_PER_BAND "
+    "TILE_SIZE MARGIN NORMALISATION OTHER_BANDS EXACT NODATA KEEP_PARTIAL COG CREATE_OPTIONS OUTPUT"
 ).split()
 FOUR = ("B04", "B03", "B02", "B08")
 
@@ -135,6 +135,24 @@ def test_extent_and_masked_classes(run, read_pixels, tmp_path):
     extent = "435830,436130,4179060,4179360 [EPSG:32618]"
     part = run(root, MASK_CLOUDS=["cloud_high"], EXTENT=extent, OUTPUT=str(tmp_path / "part.tif"))["OUTPUT"]
     np.testing.assert_array_equal(read_pixels(part), enlarged(expected[:, 10:40, 10:40]))
+
+
+def test_gaps_as_a_mask(run, read_pixels, tmp_path):
+    """Values of all bands stay, and the classes are in a mask that they share."""
+    from osgeo import gdal
+
+    scene = np.full((31, 31), 4, np.uint8)
+    scene[10:14, 10:14] = 9
+    root, pixels = make_safe(tmp_path, "2A", "05.00", -1000, FOUR, scene)
+    result = run(root, MASK_CLOUDS=["cloud_high"], GAPS="mask", ONE_FILE_PER_BAND=True)["FILES"].split(";")[0]
+    dataset = gdal.Open(result)
+    band = dataset.GetRasterBand(1)
+    gap = np.zeros((120, 120), bool)
+    gap[40:56, 38:54] = True
+    gap[:4, :4] = True
+    assert band.GetNoDataValue() is None and band.GetMaskFlags() == gdal.GMF_PER_DATASET
+    np.testing.assert_array_equal(band.GetMaskBand().ReadAsArray() == 0, gap)
+    np.testing.assert_array_equal(band.ReadAsArray(), np.where(gap, 0, enlarged(pixels["B04"])))
 
 
 def test_one_file_per_band(run, read_pixels, tmp_path):

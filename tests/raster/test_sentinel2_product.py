@@ -19,8 +19,8 @@ from sr_plugin.core.grid import Window  # noqa: E402
 from sr_plugin.raster.band_stack import make_stack  # noqa: E402
 from sr_plugin.raster.sentinel2_metadata import read_metadata  # noqa: E402
 from sr_plugin.raster.sentinel2_product import (  # noqa: E402
+    RESOLUTIONS,
     SCENE_CLASSES,
-    check_classes,
     is_sentinel2_product,
     open_sentinel2,
 )
@@ -200,7 +200,7 @@ def test_classification_of_level_1c(tmp_path):
     assert gaps("thin_cirrus") == [False, True, False]
     assert gaps("cloud_high", "thin_cirrus") == [True, True, False]
     with pytest.raises(BandError, match="does not tell water"):
-        check_classes(product, ("water",))
+        product.check_classes(("water",))
 
 
 _MASK = """<?xml version="1.0"?><eop:Mask xmlns:eop="http://www.opengis.net/eop/2.0" xmlns:gml="http://www.opengis.net/gml/3.2">
@@ -244,7 +244,7 @@ def test_cloud_polygons_of_early_level_1c(tmp_path, packed):
 def test_a_product_without_classification_says_so(tmp_path):
     root, _ = make_safe(tmp_path, bands=("B04",))
     with pytest.raises(SourceUnreadable, match=r"no classification \(SCL, MSK_CLASSI or MSK_CLOUDS\)"):
-        check_classes(open_sentinel2(str(root)), ("cloud_high",))
+        open_sentinel2(str(root)).check_classes(("cloud_high",))
 
 
 def test_a_missing_band_is_named_when_it_is_wanted(tmp_path):
@@ -466,18 +466,22 @@ def test_the_real_scene(shared_dir, tmp_path):
     folder = shared_dir / "data" / "s2-l1c-18SVG-20160112"
     if not folder.is_dir():
         pytest.skip("the real scene is not at hand")
-    granule = "L1C_T18SVG_A002934_20160112T160242"
-    for baseline, offset in (("02.01", None), ("05.10", -1000)):
-        root = tmp_path / f"S2A_MSIL1C_20160112T160242_N{baseline.replace('.', '')}_R097_T18SVG_20160112T160500.SAFE"
+    for level, baseline, offset in (("1C", "02.01", None), ("1C", "05.10", -1000), ("2A", "05.10", -1000)):
+        granule = f"L{level}_T18SVG_A002934_20160112T160242"
+        number = baseline.replace(".", "")
+        root = tmp_path / f"S2A_MSIL{level}_20160112T160242_N{number}_R097_T18SVG_20160112T160500.SAFE"
         images = []
         for file in sorted(folder.glob("s2_B*.jp2")):
             image = f"GRANULE/{granule}/IMG_DATA/T18SVG_20160112T160242_{file.stem[3:]}"
+            if level == "2A":
+                side = RESOLUTIONS[file.stem[3:]]
+                image = f"GRANULE/{granule}/IMG_DATA/R{side}m/T18SVG_20160112T160242_{file.stem[3:]}_{side}m"
             (root / image).parent.mkdir(parents=True, exist_ok=True)
             os.symlink(file, root / f"{image}.jp2")
             images.append(image)
-        (root / "MTD_MSIL1C.xml").write_text(metadata_xml("1C", baseline, root.name, images, offset))
+        (root / f"MTD_MSIL{level}.xml").write_text(metadata_xml(level, baseline, root.name, images, offset))
         product = open_sentinel2(str(root))
-        assert len(product.names) == 13 and not product.missing
+        assert len(product.names) == 13 and not product.missing and product.level == f"L{level}"
         with stack_of(product, ("B04", "B8A")).mounted() as name:
             source, tile, infos = read_all(name)
             assert source.grid.geotransform == (435730, 10, 0, 4179460, 0, -10)

@@ -16,8 +16,8 @@ def range_for(
 ) -> ValueRange:
     """The range of a network on the quantity of a dataset.
 
-    Where the network was made for this quantity, its range stays; numbers of a file as they are mean something to trained
-    weights only. Otherwise the contrast of the dataset takes the place of 0 to 1, with a little room at both ends.
+    Where the network was made for this quantity, its range stays; numbers of a file as they are mean something to
+    trained weights only. Otherwise the contrast of the dataset takes the place of 0 to 1, with a little room at both ends.
 
     Args:
         known: the range that the network is known for.
