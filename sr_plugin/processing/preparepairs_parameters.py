@@ -23,7 +23,7 @@ from sr_plugin.processing.qgis_enums import ADVANCED, DOUBLE, INTEGER, ONE_FOLDE
 from sr_plugin.processing.translation import tr
 
 # Repeated from sr_plugin.pipeline.pairs.request, which loading the plugin does not need; a test holds them together.
-LAYOUTS = ("degraded", "sensors", "folders", "side-by-side")
+LAYOUTS = ("degraded", "sensors", "folders", "side-by-side", "fusion")
 SCALES = ("1", "2", "3", "4", "6", "8")
 POINT_SPREADS = ("gaussian", "box")
 
@@ -68,15 +68,19 @@ def source_parameters() -> List[QgsProcessingParameterDefinition]:
                 "degraded: rasters (or a folder of pictures) of high resolution, made coarser as a sensor would see "
                 "them. sensors: rasters of two sensors over the same ground. folders: pictures of low and high "
                 "resolution that belong together by name. side-by-side: pictures that show the input on the left and "
-                "the target on the right."
+                "the target on the right. fusion: bands of two pixel sizes of one product, such as 10 m and 20 m of "
+                "Sentinel-2; both are degraded, and the coarser ones at their own size are the target."
             ),
         ),
-        _help(_rasters("HIGH", tr("Rasters of high resolution")), tr("For 'degraded' and 'sensors'. Any bands.")),
+        _help(
+            _rasters("HIGH", tr("Rasters of high resolution")),
+            tr("For 'degraded', 'sensors' and 'fusion'. Any bands."),
+        ),
         _help(
             _rasters("LOW", tr("Rasters of low resolution")),
             tr(
-                "For 'sensors'. Each is paired with every raster of high resolution that overlaps it and is near in "
-                "time."
+                "For 'sensors': each is paired with every raster of high resolution that overlaps it and is near in "
+                "time. For 'fusion': the bands that are to be sharpened."
             ),
         ),
         _help(

@@ -76,3 +76,22 @@ class GroundPosition:
         on_ground = math.sqrt(down * across)
         by_crs = math.sqrt(math.prod(self._grid.pixel_size)) * self._unit
         return by_crs if self._unit and abs(by_crs / on_ground - 1) < _TRUE_TO_GROUND else on_ground
+
+
+def far_apart(first: Grid, second: Grid) -> bool:
+    """True where two grids surely share no ground: the boxes around them in longitude and latitude do not touch.
+
+    False where that cannot be told.
+    """
+    boxes = []
+    for grid in (first, second):
+        # Points along the sides, too, because straight sides are bent on the globe.
+        steps = [i / 8 for i in range(9)]
+        points = [(x * grid.width, y * grid.height) for x in steps for y in steps if {x, y} & {0.0, 1.0}]
+        try:
+            degrees = GroundPosition(grid).degrees(points)
+        except ValueError:
+            return False
+        sides = list(zip(*degrees))
+        boxes.append([(min(side), max(side)) for side in sides])
+    return any(a[1] < b[0] or b[1] < a[0] for a, b in zip(*boxes))

@@ -95,6 +95,34 @@ def test_pick_a_layer_preview_run_and_compare(desktop, scene, stand_in, project,
     assert [layer.id() for layer in desktop.compare.bar.layers()] == [scene.id(), run.layer_id]
 
 
+def test_contact_sheets_close_with_the_plugin(desktop, tmp_path, monkeypatch):
+    from qgis.PyQt.QtWidgets import QApplication, QFileDialog
+
+    from sr_plugin.core.card import BandSpec
+    from sr_plugin.core.dataset_card import ArraySpec, DatasetCard
+    from sr_plugin.core.dataset_writer import DatasetWriter
+
+    bands = (BandSpec("red"),)
+    arrays = ArraySpec("low", bands, 4, 4, "uint8"), ArraySpec("high", bands, 8, 8, "uint8")
+    with DatasetWriter(str(tmp_path / "set"), DatasetCard("set", "single-image", 2, arrays[:1], arrays[1])) as writer:
+        writer.finish()
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "set"))
+
+    def shown():
+        return [w for w in QApplication.topLevelWidgets() if type(w).__name__ == "ContactSheetDialog" and w.isVisible()]
+
+    desktop.actions.pairs.trigger()
+    desktop.actions.pairs.trigger()
+    work_off()
+    assert len(shown()) == 2
+    shown()[0].close()
+    work_off()
+    assert len(shown()) == 1
+    desktop.tear_down()
+    work_off()
+    assert shown() == []
+
+
 def test_a_failure_offers_details(desktop, scene, stand_in):
     dock = open_dock(desktop)
     ready(dock)

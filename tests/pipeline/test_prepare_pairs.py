@@ -24,7 +24,7 @@ from sr_plugin.core.errors import (  # noqa: E402
 )
 from sr_plugin.core.point_spread import reduce_image  # noqa: E402
 from sr_plugin.pipeline.pairs.prepare_pairs import prepare_pairs  # noqa: E402
-from sr_plugin.pipeline.pairs.request import FOLDERS, SCALES, SENSORS, SIDE_BY_SIDE, PairRequest  # noqa: E402
+from sr_plugin.pipeline.pairs.request import FOLDERS, FUSION, SCALES, SENSORS, SIDE_BY_SIDE, PairRequest  # noqa: E402
 from sr_plugin.worker.local_session import LocalSession  # noqa: E402
 from tests.conftest import write_raster  # noqa: E402
 from tests.pipeline.conftest import Recorder  # noqa: E402
@@ -239,6 +239,33 @@ def test_several_views_of_a_place(prepare, make_raster):
     assert len({view.tobytes() for view in low}) == 3
 
 
+def test_bands_of_two_pixel_sizes(prepare, make_raster, tmp_path):
+    fine, coarse_bands = terrain(150, 170, 1, 1), terrain(72, 80, 2, 2)
+    # The coarse grid begins 30 m right of and 20 m below the fine one.
+    coarse_path = make_raster(coarse_bands, "c.tif", geotransform=(500030.0, 20.0, 0.0, 4099980.0, 0.0, -20.0))
+    found = prepare(
+        layout=FUSION, high=(make_raster(fine, "f.tif"),), low=(coarse_path,), point_spread="box", validation=0, test=0
+    ).dataset
+    assert found.card.kind == "band-fusion" and [spec.name for spec in found.card.inputs] == ["low_10m", "low_20m"]
+    assert [spec.gsd_m for spec in found.card.arrays] == [20.0, 40.0, 20.0] and len(found.records) == 4 * 5
+    for record in found.records:
+        arrays = found.arrays(record)
+        row, col = 2 * record.row, 2 * record.col
+        target = coarse_bands[:, row : row + 16, col : col + 16]
+        guide = fine[:, 2 + 2 * row : 2 + 2 * row + 32, 3 + 2 * col : 3 + 2 * col + 32]
+        assert np.array_equal(arrays["high"], target)
+        assert np.abs(arrays["low_20m"] - reduce_image(target.astype(float), 2, BOX)).max() <= 0.51
+        assert np.abs(arrays["low_10m"] - reduce_image(guide.astype(float), 2, BOX)).max() <= 0.51
+
+
+def test_guiding_bands_that_end_earlier_bound_the_patches(prepare, make_raster):
+    fine, coarse_bands = terrain(64, 150, 1, 1), terrain(72, 72, 1, 2)
+    fine[:, :10, :10] = 0
+    names = make_raster(fine, "f.tif", nodata=0), make_raster(coarse_bands, "c.tif", geotransform=coarse(CORNER, 2))
+    result = prepare(layout=FUSION, high=names[:1], low=names[1:], validation=0, test=0, max_gaps=0.0)
+    assert max(record.row for record in result.dataset.records) == 8 and result.rejected == {"no data": 1}
+
+
 def sensors(tmp_path, scale=3, moved=(0, 0), gain=2.0, offset=100.0, dates=("20200610", "20200613"), seed=0):
     """A fine raster, and what a coarser sensor sees of it: displaced by fine pixels, with other values."""
     image = terrain(40 * scale + 12, 60 * scale + 12, 2, seed)
@@ -339,7 +366,7 @@ def test_grids_that_do_not_nest_are_resampled(prepare, tmp_path):
 
 def test_rasters_apart(prepare, tmp_path):
     write_raster(tmp_path / "a.tif", terrain(64, 64, 1), CORNER)
-    write_raster(tmp_path / "b.tif", terrain(32, 32, 1), (900000.0, 20.0, 0.0, 4100000.0, 0.0, -20.0))
+    write_raster(tmp_path / "b.tif", terrain(32, 32, 1), (900003.0, 20.0, 0.0, 4100000.0, 0.0, -20.0))
     with pytest.raises(EmptyExtent, match="do not overlap"):
         prepare(
             layout=SENSORS,
@@ -423,6 +450,15 @@ def test_damaged_pictures_are_left_out_with_a_word(prepare, tmp_path):
     assert found.rejected["unreadable"] == 1 and any("bad.png" in warning for warning in recorder.warnings)
 
 
+def test_pictures_with_other_bands_are_left_out(prepare, tmp_path):
+    rng = np.random.default_rng(4)
+    for number, bands in enumerate((3, 3, 1)):
+        picture(tmp_path / "pictures" / f"{number}.png", rng.integers(0, 255, (bands, 32, 32)).astype(np.uint8))
+    found = prepare(folder=str(tmp_path / "pictures"))
+    assert found.rejected["unreadable"] == 1
+    assert {record.source for record in found.dataset.records} <= {"0.png", "1.png"}
+
+
 def test_previews_and_contact_sheet(prepare, make_raster, tmp_path):
     from osgeo import gdal
 
@@ -493,7 +529,7 @@ def test_a_place_too_small_to_split_is_said(prepare, make_raster):
 
 @pytest.mark.slow
 def test_a_real_scene(shared_dir, tmp_path):
-    folder = shared_dir / "s2-l1c-18SVG-20160112"
+    folder = shared_dir / "data" / "s2-l1c-18SVG-20160112"
     result = prepare_pairs(
         PairRequest(str(tmp_path / "set"), high=(str(folder / "s2_B08.jp2"),), patch=64, mtf=(0.25, 0.55))
     )

@@ -12,7 +12,7 @@ pytest.importorskip("osgeo")
 from sr_plugin.core.errors import UnsupportedRaster  # noqa: E402
 from sr_plugin.core.grid import Grid  # noqa: E402
 from sr_plugin.raster.acquisition import acquisition_date, date_in_text  # noqa: E402
-from sr_plugin.raster.ground_position import GroundPosition  # noqa: E402
+from sr_plugin.raster.ground_position import GroundPosition, far_apart  # noqa: E402
 from sr_plugin.raster.source import RasterSource  # noqa: E402
 from sr_plugin.raster.warped_source import WarpedSource, whole_offset  # noqa: E402
 
@@ -58,6 +58,19 @@ def test_turned_grids_are_refused(make_raster):
     x0, a, _, y0, _, e = source.grid.geotransform
     with pytest.raises(UnsupportedRaster):
         WarpedSource(source, Grid(5, 5, (x0, a, 2.0, y0, 2.0, e), source.grid.wkt))
+
+
+def test_grids_that_share_no_ground(make_raster):
+    from osgeo import osr
+
+    grid = RasterSource(make_raster(np.zeros((20, 20), np.uint8))).grid
+    x0, a, b, y0, d, e = grid.geotransform
+    beside = Grid(20, 20, (x0 + 190, a, b, y0, d, e), grid.wkt)
+    assert not far_apart(grid, beside) and far_apart(grid, Grid(20, 20, (x0 + 5000, a, b, y0, d, e), grid.wkt))
+    zone = osr.SpatialReference()
+    zone.ImportFromEPSG(32633)
+    assert far_apart(grid, Grid(20, 20, grid.geotransform, zone.ExportToWkt()))
+    assert not far_apart(grid, Grid(20, 20))
 
 
 def test_pixel_sizes_on_the_ground(make_raster):

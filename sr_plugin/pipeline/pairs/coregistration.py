@@ -15,7 +15,8 @@ from sr_plugin.core.place_split import generator
 from sr_plugin.core.point_spread import reduce_image
 from sr_plugin.core.protocol import NamedArray
 from sr_plugin.core.session import ModelSession
-from sr_plugin.pipeline.pairs.scene import PairScene, PatchPixels
+from sr_plugin.pipeline.pairs.raster_view import PatchPixels
+from sr_plugin.pipeline.pairs.scene import PairScene
 
 #: Patches that are measured to find the displacement of the whole pair.
 _SAMPLE = 48

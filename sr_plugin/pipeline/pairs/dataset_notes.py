@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from osgeo import osr
@@ -12,7 +12,7 @@ from osgeo import osr
 from sr_plugin.core.dataset_card import ArraySpec, DatasetCard, SourceNote
 from sr_plugin.core.locations import plugin_version
 from sr_plugin.pipeline.pairs.facts import Facts
-from sr_plugin.pipeline.pairs.request import DEGRADED, PairRequest
+from sr_plugin.pipeline.pairs.request import PairRequest
 from sr_plugin.pipeline.pairs.scene import PairScene
 from sr_plugin.pipeline.pairs.selection import Selection
 
@@ -38,11 +38,19 @@ def dataset_card(request: PairRequest, facts: Facts, selection: Selection, notes
     own = (gain, offset) if request.scale > 1 else _plain_gain(facts.high_type)
     finer = _rounded(facts.pixel_m, request.scale)
     high = ArraySpec("high", facts.high_bands, fine, fine, facts.high_type, finer, *own)
+    inputs = (low,)
+    if facts.guide_bands:
+        # Bands keep the names of their own pixel sizes; what is stored is as much coarser as the scale says.
+        guide = ArraySpec(
+            _input_name(finer and finer / request.scale, "fine"), facts.guide_bands, fine, fine, facts.guide_type, finer
+        )
+        scaled = replace(guide, gain=facts.guide_scaling[0], offset=facts.guide_scaling[1])
+        inputs = (scaled, replace(low, name=_input_name(finer, "coarse")))
     return DatasetCard(
         name=os.path.basename(os.path.abspath(request.output)),
         kind=request.kind,
         scale=request.scale,
-        inputs=(low,),
+        inputs=inputs,
         target=high,
         views=request.views if request.views > 1 else 0,
         quantity=facts.quantity,
@@ -63,8 +71,13 @@ def dataset_card(request: PairRequest, facts: Facts, selection: Selection, notes
     )
 
 
+def _input_name(gsd: Optional[float], otherwise: str) -> str:
+    """``low_10m`` and the like."""
+    return f"low_{gsd:.0f}m" if gsd and abs(gsd - round(gsd)) < 0.05 else f"low_{otherwise}"
+
+
 def _point_spread(request: PairRequest) -> Dict[str, Any]:
-    if request.layout != DEGRADED:
+    if not request.degrades:
         return {}
     if request.point_spread == "box":
         return {"kind": "box"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import List, Optional, Sequence, Tuple
 
@@ -17,8 +18,8 @@ from sr_plugin.pipeline.pairs.selection import ground_of
 from sr_plugin.pipeline.scaling import choose_scaling
 from sr_plugin.raster.source import BandInfo, RasterSource
 
-#: Names that Landsat uses, too, for other wavelengths.
-_AMBIGUOUS = ("B10", "B11", "B12")
+#: Sentinel-2 alone writes B02 for B2; B10 and more are Landsat's names, too, for other wavelengths.
+_SENTINEL2_ONLY = re.compile(r"B0[1-9]|B8A")
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Facts:
         low_type, high_type: pixel types, as numpy calls them.
         scaling: gain and offset that lead to the quantity.
         quantity: ``reflectance`` or ``unit``.
+        guide_bands, guide_type, guide_scaling: the same of the bands of finer pixels of a band fusion.
         pixel_m: pixel of the low resolution in metres, None where unknown.
     """
 
@@ -40,25 +42,29 @@ class Facts:
     scaling: Tuple[float, float]
     quantity: str
     pixel_m: Optional[float]
+    guide_bands: Tuple[BandSpec, ...] = ()
+    guide_type: str = ""
+    guide_scaling: Tuple[float, float] = (1.0, 0.0)
 
 
 def _number_name(number: int) -> str:
     return f"band {number}"
 
 
-def _band_spec(band: BandInfo) -> BandSpec:
-    told = band.layer_band
-    name = told.description.strip() or _number_name(told.number)
-    sensor = sensor_named(told.sensor)
+def _band_specs(bands: Sequence[BandInfo]) -> List[BandSpec]:
+    """Names and wavelengths: of the sensor that metadata or the names themselves tell, else what the bands say."""
+    told = [band.layer_band for band in bands]
+    sensor = sensor_named(told[0].sensor) if told else None
     table = sensor.bands if sensor is not None else {}
-    known = table.get(name) or table.get(name.upper())
-    # Sentinel-2 alone writes B02 for B2.
-    if known is None and not table and name.upper() not in _AMBIGUOUS:
-        known = SENTINEL2.get(name.upper())
-    if known is not None:
-        return BandSpec(name, *known)
-    colour = told.colour if told.colour in ("red", "green", "blue") else ""
-    return BandSpec(name, colour, told.wavelength_um)
+    if not table and any(_SENTINEL2_ONLY.fullmatch(band.description.strip().upper()) for band in told):
+        table = SENTINEL2
+    specs = []
+    for band in told:
+        name = band.description.strip() or _number_name(band.number)
+        known = table.get(name) or table.get(name.upper())
+        colour = band.colour if band.colour in ("red", "green", "blue") else ""
+        specs.append(BandSpec(name, *known) if known else BandSpec(name, colour, band.wavelength_um))
+    return specs
 
 
 def _named_after(bands: Sequence[BandSpec], others: Sequence[BandSpec]) -> List[BandSpec]:
@@ -70,6 +76,20 @@ def _named_after(bands: Sequence[BandSpec], others: Sequence[BandSpec]) -> List[
     return [other if unknown(band) else band for band, other in zip(bands, others)]
 
 
+def _scaling(
+    name: str, bands: Sequence[BandInfo], request: PairRequest, add_offset: Optional[float]
+) -> Tuple[float, float]:
+    """Gain and offset of a raster; values are looked at only where metadata and type tell nothing."""
+
+    def sample() -> Tuple[np.ndarray, np.ndarray]:
+        tile = RasterSource(name).read_sample([band.number for band in bands])
+        everywhere = np.ones(tile.data.shape, bool)
+        return tile.data, everywhere if tile.valid is None else tile.valid
+
+    found = choose_scaling(request.scaling, VALUE_RANGES["s2-10k"], bands, sample, add_offset).bands[0]
+    return float(found.gain), float(found.offset)
+
+
 def facts_of(scene: PairScene, request: PairRequest) -> Facts:
     """Facts about one scene.
 
@@ -77,18 +97,11 @@ def facts_of(scene: PairScene, request: PairRequest) -> Facts:
         ParameterError: when the scaling of the request cannot be understood.
         SourceUnreadable: when values have to be looked at and cannot be read.
     """
-    source = RasterSource(scene.spec.low or scene.spec.high)
-
-    def sample() -> Tuple[np.ndarray, np.ndarray]:
-        tile = source.read_sample([band.number for band in scene.low_bands])
-        everywhere = np.ones(tile.data.shape, bool)
-        return tile.data, everywhere if tile.valid is None else tile.valid
-
-    choice = choose_scaling(request.scaling, VALUE_RANGES["s2-10k"], scene.low_bands, sample, scene.sensor_offset)
-    scaling = choice.bands[0]
+    scaling = _scaling(scene.spec.low or scene.spec.high, scene.low_bands, request, scene.sensor_offset)
+    guide = tuple(_band_specs(scene.guide_bands))
     eight_bits = all(band.pixel_type == "uint8" for band in scene.low_bands)
     ground = ground_of(scene.grid, 0, "", "", scene.georeferenced)
-    low, high = (list(map(_band_spec, bands)) for bands in (scene.low_bands, scene.high_bands))
+    low, high = (_band_specs(bands) for bands in (scene.low_bands, scene.high_bands))
     if request.scale > 1:
         # Bands of a pair correspond, so one image may name those of the other.
         low, high = _named_after(low, high), _named_after(high, low)
@@ -98,7 +111,10 @@ def facts_of(scene: PairScene, request: PairRequest) -> Facts:
         high_bands=tuple(high),
         low_type=low_type(scene),
         high_type=matched,
-        scaling=(float(scaling.gain), float(scaling.offset)),
+        scaling=scaling,
         quantity="unit" if eight_bits else "reflectance",
         pixel_m=ground.position.pixel_metres() if ground.position is not None else None,
+        guide_bands=guide,
+        guide_type=common_type([b.pixel_type for b in scene.guide_bands]).name if guide else "",
+        guide_scaling=_scaling(scene.spec.high, scene.guide_bands, request, scene.sensor_offset) if guide else scaling,
     )

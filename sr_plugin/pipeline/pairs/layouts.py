@@ -9,7 +9,7 @@ from typing import Dict, FrozenSet, Iterator, List, Optional, Sequence, Tuple
 
 from sr_plugin.core.dataset_card import TEST, TRAIN, VALIDATION
 from sr_plugin.core.errors import ParameterError, SourceNotFound
-from sr_plugin.pipeline.pairs.request import DEGRADED, FOLDERS, SENSORS, PairRequest
+from sr_plugin.pipeline.pairs.request import DEGRADED, FOLDERS, FUSION, SENSORS, PairRequest
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".jp2", ".webp")
 _MOST_PICTURES = 1_000_000
@@ -64,7 +64,7 @@ def find_scenes(request: PairRequest) -> List[SceneSpec]:
         SourceNotFound: when a folder does not exist or holds no picture.
         ParameterError: when no two pictures belong together.
     """
-    if request.layout == SENSORS:
+    if request.layout in (SENSORS, FUSION):
         return [
             SceneSpec(high, low, high_mask=_nth(request.high_masks, i), low_mask=_nth(request.low_masks, k))
             for k, low in enumerate(request.low)

@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from random import Random
 from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
@@ -31,7 +32,6 @@ from sr_plugin.core.errors import (
     SourceNotFound,
     SourceUnreadable,
     SuperResolutionError,
-    UnsupportedRaster,
 )
 from sr_plugin.core.pixel_type import common_type
 from sr_plugin.core.place_split import generator
@@ -41,8 +41,9 @@ from sr_plugin.pipeline.pairs.dataset_notes import dataset_card, source_notes
 from sr_plugin.pipeline.pairs.facts import Facts, facts_of
 from sr_plugin.pipeline.pairs.layouts import find_scenes
 from sr_plugin.pipeline.pairs.preview import HEIGHT, WIDTH, PreviewMaker
-from sr_plugin.pipeline.pairs.request import DEGRADED, PairRequest
-from sr_plugin.pipeline.pairs.scene import PairScene, PatchPixels
+from sr_plugin.pipeline.pairs.raster_view import PatchPixels
+from sr_plugin.pipeline.pairs.request import PairRequest
+from sr_plugin.pipeline.pairs.scene import PairScene, SizeMismatch
 from sr_plugin.pipeline.pairs.selection import SceneGround, Selection, ground_of, select
 from sr_plugin.pipeline.pairs.survey import (
     REASONS,
@@ -63,7 +64,7 @@ _PREVIEW_SAMPLES = 4
 #: Bytes of decoded blocks beyond those that a raster is known to need: virtual rasters do not tell the blocks behind.
 _CACHE = 64 << 20
 #: Reasons of whole scenes by the error that they raise.
-_SCENE_REASONS = ((EmptyExtent, "apart"), (UnsupportedRaster, "size"), (BandError, "unreadable"))
+_SCENE_REASONS = ((EmptyExtent, "apart"), (SizeMismatch, "size"))
 
 
 @dataclass(frozen=True)
@@ -273,18 +274,19 @@ class _Preparation:
         """Write the chosen patches of one scene."""
         step = max(1, len(members) // _PREVIEW_SAMPLES)
         samples = [self._pixels(scene, filters, candidate)[:2] for candidate, _ in members[::step]]
-        same_units = self._request.layout == DEGRADED or self._request.matches
+        same_units = self._request.degrades or self._request.matches
         previews = PreviewMaker(scene, samples, same_units)
         for candidate, split in members:
             self._stop_if_cancelled()
             low, high, mtf = self._pixels(scene, filters, candidate)
-            arrays = {
-                "low": low.data.astype(card.low.pixel_type, copy=False),
-                "high": high.data.astype(card.target.pixel_type, copy=False),
-            }
-            for name, pixels in (("low", low), ("high", high)):
-                if not pixels.valid.all():
-                    arrays[name + VALID_SUFFIX] = pixels.valid.astype(np.uint8)
+            pixels = {card.inputs[-1].name: low, card.target.name: high}
+            guide = scene.read_guide(candidate.window, self._rng(candidate, "guide"))
+            if guide is not None:
+                pixels[card.inputs[0].name] = guide
+            arrays = {spec.name: pixels[spec.name].data.astype(spec.pixel_type, copy=False) for spec in card.arrays}
+            for name, found in pixels.items():
+                if not found.valid.all():
+                    arrays[name + VALID_SUFFIX] = found.valid.astype(np.uint8)
             record = writer.add(self._record(scene, candidate, split, mtf, high.gaps), arrays)
             writer.add_file(f"previews/{record.id}.png", previews.png(low, high))
             self._advance()
@@ -293,10 +295,14 @@ class _Preparation:
         self, scene: PairScene, filters: SceneFilters, candidate: Candidate
     ) -> Tuple[PatchPixels, PatchPixels, float]:
         window = candidate.window
-        rng = generator(self._request.seed, candidate.scene, window.col, window.row)
+        rng = self._rng(candidate)
         low, mtf = scene.read_low(window, rng)
         clear, high, _ = filters.clear_of_clouds(window, low, scene.read_high(window))
         return clear or low, high, mtf
+
+    def _rng(self, candidate: Candidate, *purpose: str) -> Random:
+        """A generator for each patch, so that results do not depend on what else is chosen."""
+        return generator(self._request.seed, candidate.scene, candidate.window.col, candidate.window.row, *purpose)
 
     def _record(self, scene: PairScene, candidate: Candidate, split: str, mtf: float, gaps: float) -> PatchRecord:
         low, high = scene.spec.titles

@@ -9,7 +9,8 @@ import numpy as np
 
 from sr_plugin.core.resampling import enlarge_nearest
 from sr_plugin.pipeline.edge_panels import png_bytes
-from sr_plugin.pipeline.pairs.scene import PairScene, PatchPixels
+from sr_plugin.pipeline.pairs.raster_view import PatchPixels
+from sr_plugin.pipeline.pairs.scene import PairScene
 from sr_plugin.raster.source import BandInfo
 
 #: Side of each half in pixels.

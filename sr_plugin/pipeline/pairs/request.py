@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Dict, Optional, Tuple
 
-from sr_plugin.core.card import MULTI_IMAGE, SINGLE_IMAGE, TRANSLATION
+from sr_plugin.core.card import BAND_FUSION, MULTI_IMAGE, SINGLE_IMAGE, TRANSLATION
 from sr_plugin.core.dataset_card import TEST, TRAIN, VALIDATION
 from sr_plugin.core.errors import ParameterError
 
 #: Where pairs come from: rasters of high resolution that are degraded; rasters of two sensors; folders of pictures that
-#: belong together; pictures that show input and target side by side.
-DEGRADED, SENSORS, FOLDERS, SIDE_BY_SIDE = "degraded", "sensors", "folders", "side-by-side"
-LAYOUTS = (DEGRADED, SENSORS, FOLDERS, SIDE_BY_SIDE)
+#: belong together; pictures that show input and target side by side; bands of two pixel sizes of one product.
+DEGRADED, SENSORS, FOLDERS, SIDE_BY_SIDE, FUSION = "degraded", "sensors", "folders", "side-by-side", "fusion"
+LAYOUTS = (DEGRADED, SENSORS, FOLDERS, SIDE_BY_SIDE, FUSION)
 SCALES = (1, 2, 3, 4, 6, 8)
 _SMALLEST_PATCH = 8
 
@@ -26,7 +26,7 @@ class PairRequest:
         layout: one of :data:`LAYOUTS`.
         scale: pixels of ``high`` per pixel of ``low`` along a side; 1 pairs pictures of equal size for translation.
         high: GDAL dataset names of the rasters of high resolution.
-        low: the same of the low resolution, for ``sensors``.
+        low: the same of the low resolution, for ``sensors``; for ``fusion`` of the bands that are to be sharpened.
         folder: pictures (``folders``: of the high resolution, or the root of a set that holds both).
         low_folder: pictures of the low resolution, or empty where ``folder`` holds both.
         high_bands, low_bands: band numbers; empty for all but alpha.
@@ -99,6 +99,8 @@ class PairRequest:
     @property
     def kind(self) -> str:
         """Kind of the dataset, as in :mod:`sr_plugin.core.card`."""
+        if self.layout == FUSION:
+            return BAND_FUSION
         if self.scale == 1:
             return TRANSLATION
         return MULTI_IMAGE if self.views > 1 else SINGLE_IMAGE
@@ -109,9 +111,14 @@ class PairRequest:
         return {TRAIN: 1 - self.validation - self.test, VALIDATION: self.validation, TEST: self.test}
 
     @property
+    def degrades(self) -> bool:
+        """True where ``low`` is made of ``high``."""
+        return self.layout in (DEGRADED, FUSION)
+
+    @property
     def aligns(self) -> bool:
         """True where displacements are measured: only images of one kind resemble each other."""
-        return self.register and self.layout != DEGRADED and self.scale > 1
+        return self.register and not self.degrades and self.scale > 1
 
     @property
     def matches(self) -> bool:
@@ -130,13 +137,14 @@ class PairRequest:
         return self
 
     def _rules(self) -> Tuple[Tuple[bool, str, str], ...]:
-        rasters = {DEGRADED: bool(self.high or self.folder), SENSORS: bool(self.high and self.low)}
+        both = bool(self.high and self.low)
+        rasters = {DEGRADED: bool(self.high or self.folder), SENSORS: both, FUSION: both}
         low, high = self.mtf
         return (
             (self.layout not in LAYOUTS, f"There is no layout '{self.layout}'.", f"Use one of {', '.join(LAYOUTS)}."),
             (self.scale not in SCALES, f"Pairs of scale {self.scale} are not made.", "Use 1, 2, 3, 4, 6 or 8."),
             (
-                self.layout == DEGRADED and self.scale == 1,
+                self.degrades and self.scale == 1,
                 "Degrading takes a scale above 1.",
                 "Scale 1 is for translation, which takes two kinds of images.",
             ),

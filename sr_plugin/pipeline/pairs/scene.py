@@ -6,7 +6,7 @@ import datetime
 import math
 from abc import ABC, abstractmethod
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import Random
 from types import TracebackType
 from typing import List, Optional, Sequence, Tuple, Type
@@ -17,12 +17,14 @@ from sr_plugin.core.card import PointSpread
 from sr_plugin.core.errors import BandError, EmptyExtent, UnsupportedRaster
 from sr_plugin.core.grid import Grid, Window
 from sr_plugin.core.histogram_matching import HistogramMap
-from sr_plugin.core.pixel_type import cast_pixels, common_type, working_type
-from sr_plugin.core.point_spread import gaussian_sigma, reduce_image
+from sr_plugin.core.pixel_type import cast_pixels, common_type
+from sr_plugin.core.point_spread import reduce_image
+from sr_plugin.pipeline.pairs.degrader import Degrader
 from sr_plugin.pipeline.pairs.layouts import SceneSpec
-from sr_plugin.pipeline.pairs.request import PairRequest
+from sr_plugin.pipeline.pairs.raster_view import PatchPixels, RasterView, chosen_bands
+from sr_plugin.pipeline.pairs.request import FUSION, PairRequest
 from sr_plugin.raster.acquisition import acquisition_date
-from sr_plugin.raster.fill import fill_gaps, typical_values
+from sr_plugin.raster.ground_position import far_apart
 from sr_plugin.raster.source import BandInfo, RasterSource
 from sr_plugin.raster.warped_source import WarpedSource, whole_offset
 
@@ -30,52 +32,10 @@ from sr_plugin.raster.warped_source import WarpedSource, whole_offset
 SIZE_SLACK = 3
 
 
-@dataclass(frozen=True)
-class PatchPixels:
-    """Pixels of a patch.
+class SizeMismatch(UnsupportedRaster):
+    """The sizes of two pictures do not belong to one pair."""
 
-    Attributes:
-        data: ``(bands, h, w)``, of several views ``(views, bands, h, w)``; gaps are filled.
-        valid: ``(h, w)`` or ``(views, h, w)`` bool, where all bands are measured.
-    """
-
-    data: np.ndarray
-    valid: np.ndarray
-
-    @property
-    def gaps(self) -> float:
-        """Share of pixels without data."""
-        return 1.0 - float(self.valid.mean())
-
-
-@dataclass(frozen=True)
-class RasterView:
-    """A part of a raster that serves as one half of a pair.
-
-    Attributes:
-        source: opened raster.
-        bands: band numbers.
-        window: the part, in pixels of the raster.
-    """
-
-    source: RasterSource
-    bands: Tuple[int, ...]
-    window: Window
-
-    @property
-    def infos(self) -> List[BandInfo]:
-        """Facts about the bands."""
-        return self.source.bands(self.bands)
-
-    def read(self, window: Window) -> PatchPixels:
-        """Pixels of a window of the view, in the raster's own type; gaps are filled from their surroundings."""
-        tile = self.source.read(self.bands, window.shifted(self.window.col, self.window.row))
-        if tile.valid is None:
-            return PatchPixels(tile.data, np.ones(tile.data.shape[-2:], bool))
-        if not tile.valid.any():
-            return PatchPixels(np.zeros_like(tile.data), np.zeros(tile.data.shape[-2:], bool))
-        filled = fill_gaps(tile.data, tile.valid, typical_values(tile.data, tile.valid))
-        return PatchPixels(filled, tile.valid.all(axis=0))
+    default_hint = "Check the scale, and that both show the same."
 
 
 class PairScene(ABC):
@@ -89,6 +49,7 @@ class PairScene(ABC):
         sensor_offset: Sentinel-2's radiometric add-offset of the low resolution, or None.
         dates: acquisition of ``low`` and ``high``, None where unknown.
         margin: pixels around a patch that have part in its values.
+        guide_bands: facts about the bands of finer pixels of a band fusion, else empty.
         cache_bytes: what has to stay decoded so that no block is decoded for every patch of a row.
     """
 
@@ -99,6 +60,7 @@ class PairScene(ABC):
     high_bands: List[BandInfo]
     sensor_offset: Optional[float]
     dates: Tuple[Optional[datetime.date], Optional[datetime.date]]
+    guide_bands: Sequence[BandInfo] = ()
     margin: int = 1
     cache_bytes: int = 0
 
@@ -114,6 +76,35 @@ class PairScene(ABC):
             for col in range(area.col, area.right - self._patch + 1, self._step)
         ]
 
+    def _open(self, name: str) -> RasterSource:
+        source = RasterSource(name)
+        self._stack.callback(setattr, source, "dataset", None)
+        return source
+
+    def _on_the_ground(
+        self, low: RasterSource, low_bands: Tuple[int, ...], high: RasterSource, high_bands: Tuple[int, ...]
+    ) -> Tuple[RasterView, RasterView]:
+        fine = low.grid.refined(self.scale)
+        offset = whole_offset(high.grid, fine)
+        part = fine.window
+        if offset is None and far_apart(high.grid, fine):
+            part = Window(0, 0, 0, 0)
+        elif offset is None:
+            high = self._stack.enter_context(WarpedSource(high, fine)).raster
+            offset = (0, 0)
+        else:
+            part = high.grid.window.shifted(-offset[0], -offset[1]).intersection(fine.window)
+        # Whole pixels of the low resolution that lie within both.
+        s = self.scale
+        left, top = -(-part.col // s), -(-part.row // s)
+        whole = Window(left, top, part.right // s - left, part.bottom // s - top)
+        if whole.empty or offset is None:
+            raise EmptyExtent(
+                f"The rasters '{self.spec.titles[0]}' and '{self.spec.titles[1]}' do not overlap.",
+                "Choose rasters of the same ground.",
+            )
+        return RasterView(low, low_bands, whole), RasterView(high, high_bands, whole.scaled(s).shifted(*offset))
+
     @abstractmethod
     def windows(self) -> List[Window]:
         """All patches that lie within both images, row by row."""
@@ -125,6 +116,10 @@ class PairScene(ABC):
     @abstractmethod
     def read_low(self, window: Window, rng: Random) -> Tuple[PatchPixels, float]:
         """The low resolution, and the modulation transfer that it was made with (NaN where it was not)."""
+
+    def read_guide(self, window: Window, rng: Random) -> Optional[PatchPixels]:
+        """Bands of finer pixels that go into a band fusion, over a window; None in other scenes."""
+        return None
 
     def close(self) -> None:
         """Give back files and virtual rasters."""
@@ -139,29 +134,12 @@ class PairScene(ABC):
         self.close()
 
 
-def chosen_bands(source: RasterSource, numbers: Sequence[int]) -> Tuple[int, ...]:
-    """The given bands, or all but alpha.
-
-    Raises:
-        BandError: when one does not exist.
-        UnsupportedRaster: when the raster holds classes.
-    """
-    found = tuple(numbers) or tuple(n for n in range(1, source.band_count + 1) if n != source.alpha_band)
-    source.bands(found)
-    if source.paletted(found):
-        raise UnsupportedRaster(
-            f"'{source.name}' holds class numbers with a colour table instead of measured values.",
-            "Convert it to red, green and blue first.",
-        )
-    return found
-
-
 class DegradedScene(PairScene):
-    """The low resolution is what a sensor would see of the high one (Wald et al. 1997, PE&RS 63(6), protocol).
+    """The low resolution is made of the high one.
 
     Args:
         spec: names the raster.
-        request: point spread function, noise, views.
+        request: how it is degraded.
 
     Raises:
         SuperResolutionError: when the raster cannot be used.
@@ -169,82 +147,68 @@ class DegradedScene(PairScene):
 
     def __init__(self, spec: SceneSpec, request: PairRequest) -> None:
         super().__init__(spec, request)
-        self._request = request
-        source = RasterSource(spec.high)
-        whole = Window(0, 0, source.grid.width // self.scale, source.grid.height // self.scale)
-        self._view = RasterView(source, chosen_bands(source, request.high_bands), whole.scaled(self.scale))
-        coarse = source.grid.cropped(self._view.window)
-        x0, a, b, y0, d, e = coarse.geotransform
-        s = self.scale
-        self.grid = Grid(whole.width, whole.height, (x0, a * s, b * s, y0, d * s, e * s), coarse.wkt)
-        self.georeferenced = source.georeferenced and bool(coarse.wkt)
-        self.low_bands = self.high_bands = self._view.infos
-        self.sensor_offset = source.sentinel2_offset
-        self.dates = (acquisition_date(source),) * 2
-        self._shifted = request.views > 1
-        self.margin = self._reach(request.mtf[0])
-        side = (request.patch + 2 * self.margin) * self.scale
-        self.cache_bytes = source.row_bytes(self._view.bands, side, side)
-        self._stack.callback(setattr, source, "dataset", None)
+        source = self._open(spec.high)
+        self._take(RasterView(source, chosen_bands(source, request.high_bands), source.grid.window), request)
 
-    def _reach(self, mtf: float) -> int:
-        """Pixels of the low resolution that a pixel's blur reaches, with room for the shifts of further views."""
-        blur = 1
-        if self._request.point_spread == "gaussian":
-            blur = math.ceil(4 * gaussian_sigma(self.scale, mtf) / self.scale)
-        return blur + (1 if self._shifted else 0)
+    def _take(self, view: RasterView, request: PairRequest) -> None:
+        self._degrader = Degrader(view, request)
+        self.grid = self._degrader.grid()
+        self.georeferenced = view.source.georeferenced and bool(self.grid.wkt)
+        self.low_bands = self.high_bands = view.infos
+        self.sensor_offset = view.source.sentinel2_offset
+        self.dates = (acquisition_date(view.source),) * 2
+        self.margin = self._degrader.margin
+        self.cache_bytes = self._degrader.cache_bytes
 
     def windows(self) -> List[Window]:
-        """See :class:`PairScene`; further views need a pixel around."""
-        area = self.grid.window
-        return self._tiled(area.expanded(-1) if self._shifted else area)
+        """See :class:`PairScene`."""
+        return self._tiled(self._degrader.usable)
 
     def read_high(self, window: Window) -> PatchPixels:
         """See :class:`PairScene`."""
-        return self._view.read(window.scaled(self.scale))
+        return self._degrader.view.read(window.scaled(self.scale))
 
     def read_low(self, window: Window, rng: Random) -> Tuple[PatchPixels, float]:
-        """See :class:`PairScene`; the blur sees the true surroundings of the patch."""
-        low, high = self._request.mtf
-        mtf = round(rng.uniform(low, high), 2) if high > low else low
-        psf = PointSpread(self._request.point_spread, mtf)
-        outer = window.expanded(self._reach(mtf)).intersection(self.grid.window)
-        fine = self._view.read(outer.scaled(self.scale))
-        image = fine.data.astype(working_type(fine.data.dtype.name))
-        inner = window.shifted(-outer.col, -outer.row)
-        views = [self._see(image, fine.valid, inner, psf, (0, 0), rng)]
-        for _ in range(self._request.views - 1):
-            shift = rng.randrange(self.scale), rng.randrange(self.scale)
-            views.append(self._see(image, fine.valid, inner, psf, shift, rng))
-        told = mtf if psf.kind == "gaussian" else float("nan")
-        if self._request.views == 1:
-            return views[0], told
-        stacked = PatchPixels(np.stack([v.data for v in views]), np.stack([v.valid for v in views]))
-        return stacked, told
+        """See :class:`PairScene`."""
+        return self._degrader.see(window, rng)
 
-    def _see(
-        self,
-        image: np.ndarray,
-        valid: np.ndarray,
-        inner: Window,
-        psf: PointSpread,
-        shift: Tuple[int, int],
-        rng: Random,
-    ) -> PatchPixels:
-        """What a sensor sees whose pixels are displaced by whole pixels of the high resolution."""
-        dx, dy = shift
-        right, bottom = image.shape[-1] // self.scale, image.shape[-2] // self.scale
-        if dx or dy:
-            # The last column and row of pixels would reach beyond the image.
-            columns, rows = (right - 1) * self.scale, (bottom - 1) * self.scale
-            image, valid = (a[..., dy : dy + rows, dx : dx + columns] for a in (image, valid))
-        low = reduce_image(image, self.scale, psf)
-        seen = reduce_image(valid.astype(np.float32), self.scale, PointSpread("box")) > 1 - 1e-6
-        place = (slice(inner.row, inner.bottom), slice(inner.col, inner.right))
-        low = np.array(low[(slice(None), *place)])
-        if self._request.noise > 0:
-            low += np.random.default_rng(rng.getrandbits(63)).normal(0, self._request.noise, low.shape)
-        return PatchPixels(cast_pixels(low, low_type(self)), seen[place])
+
+class FusionScene(DegradedScene):
+    """Bands of two pixel sizes, both degraded, so that the coarser ones at their own size are the target.
+
+    Args:
+        spec: ``low`` names the bands to sharpen, ``high`` those of finer pixels that guide.
+        request: the scale is the ratio of their pixels.
+
+    Raises:
+        SuperResolutionError: when the rasters cannot be used together.
+    """
+
+    def __init__(self, spec: SceneSpec, request: PairRequest) -> None:
+        PairScene.__init__(self, spec, request)
+        try:
+            low, high = self._open(spec.low), self._open(spec.high)
+            views = self._on_the_ground(
+                low, chosen_bands(low, request.low_bands), high, chosen_bands(high, request.high_bands)
+            )
+            self._take(views[0], request)
+            self._guide = Degrader(views[1], request, self.scale)
+        except BaseException:
+            self.close()
+            raise
+        self.guide_bands = views[1].infos
+        self.cache_bytes += self._guide.cache_bytes
+
+    def read_high(self, window: Window) -> PatchPixels:
+        """See :class:`PairScene`; what the guiding bands do not show counts as a gap."""
+        pixels = super().read_high(window)
+        guide = self._guide.view.read(window.scaled(self.scale).scaled(self.scale))
+        seen = reduce_image(guide.valid.astype(np.float32), self.scale, PointSpread("box")) > 1 - 1e-6
+        return replace(pixels, valid=pixels.valid & seen)
+
+    def read_guide(self, window: Window, rng: Random) -> PatchPixels:
+        """See :class:`PairScene`."""
+        return self._guide.see(window.scaled(self.scale), rng)[0]
 
 
 def low_type(scene: PairScene) -> str:
@@ -285,11 +249,6 @@ class PairedScene(PairScene):
         self.sensor_offset = self._low.source.sentinel2_offset
         self.margin = 1 + math.ceil(max(map(abs, shift)) / self.scale)
 
-    def _open(self, name: str) -> RasterSource:
-        source = RasterSource(name)
-        self._stack.callback(setattr, source, "dataset", None)
-        return source
-
     def _views(self, request: PairRequest) -> Tuple[RasterView, RasterView]:
         high = self._open(self.spec.high)
         if self.spec.beside:
@@ -316,40 +275,18 @@ class PairedScene(PairScene):
         ]
         if max(missed) > max(SIZE_SLACK, self.scale - 1):
             sizes = f"{low.grid.width} x {low.grid.height} and {high.grid.width} x {high.grid.height}"
-            raise UnsupportedRaster(f"The sizes {sizes} do not belong to one pair at scale {self.scale}.")
+            raise SizeMismatch(f"The sizes {sizes} do not belong to one pair at scale {self.scale}.")
         return RasterView(low, low_bands, whole), RasterView(high, high_bands, whole.scaled(self.scale))
 
     def _halves(self, picture: RasterSource, request: PairRequest) -> Tuple[RasterView, RasterView]:
         width, height = picture.grid.width // 2, picture.grid.height
         if width < 1 or abs(picture.grid.width - 2 * height) > max(SIZE_SLACK, picture.grid.width // 2):
-            raise UnsupportedRaster("The picture is not wide enough to show two images side by side.")
+            raise SizeMismatch("The picture is not wide enough to show two images side by side.")
         left = Window(0, 0, width, height)
         # An odd column in the middle belongs to neither half.
         right = left.shifted(picture.grid.width - width, 0)
         low = RasterView(picture, chosen_bands(picture, request.low_bands), left)
         return low, RasterView(picture, chosen_bands(picture, request.high_bands), right)
-
-    def _on_the_ground(
-        self, low: RasterSource, low_bands: Tuple[int, ...], high: RasterSource, high_bands: Tuple[int, ...]
-    ) -> Tuple[RasterView, RasterView]:
-        fine = low.grid.refined(self.scale)
-        offset = whole_offset(high.grid, fine)
-        part = fine.window
-        if offset is None:
-            high = self._stack.enter_context(WarpedSource(high, fine)).raster
-            offset = (0, 0)
-        else:
-            part = high.grid.window.shifted(-offset[0], -offset[1]).intersection(fine.window)
-        # Whole pixels of the low resolution that lie within both.
-        s = self.scale
-        left, top = -(-part.col // s), -(-part.row // s)
-        whole = Window(left, top, part.right // s - left, part.bottom // s - top)
-        if whole.empty:
-            raise EmptyExtent(
-                f"The rasters '{self.spec.titles[0]}' and '{self.spec.titles[1]}' do not overlap.",
-                "Choose rasters of the same ground.",
-            )
-        return RasterView(low, low_bands, whole), RasterView(high, high_bands, whole.scaled(s).shifted(*offset))
 
     def windows(self) -> List[Window]:
         """See :class:`PairScene`; both images are there after the shift."""
@@ -382,7 +319,12 @@ def open_scene(
         SuperResolutionError: when it cannot be used.
     """
     scene: PairScene
-    scene = PairedScene(spec, request, shift, maps) if spec.low or spec.beside else DegradedScene(spec, request)
+    if request.layout == FUSION:
+        scene = FusionScene(spec, request)
+    elif spec.low or spec.beside:
+        scene = PairedScene(spec, request, shift, maps)
+    else:
+        scene = DegradedScene(spec, request)
     if request.scale > 1 and len(scene.low_bands) != len(scene.high_bands):
         counts = f"{len(scene.low_bands)} and {len(scene.high_bands)}"
         scene.close()

@@ -21,8 +21,9 @@ from sr_plugin.core.strata import dominant_class
 from sr_plugin.pipeline.pairs.coregistration import Aligner, Alignment, plane_of
 from sr_plugin.pipeline.pairs.layouts import SceneSpec
 from sr_plugin.pipeline.pairs.masks import ClassReader, CloudFilter, at_high_resolution
-from sr_plugin.pipeline.pairs.request import DEGRADED, PairRequest
-from sr_plugin.pipeline.pairs.scene import PairScene, PatchPixels, open_scene
+from sr_plugin.pipeline.pairs.raster_view import PatchPixels
+from sr_plugin.pipeline.pairs.request import PairRequest
+from sr_plugin.pipeline.pairs.scene import PairScene, open_scene
 from sr_plugin.raster.block_cache import limited_block_cache
 
 #: Reasons why a patch is left out, with what they mean.
@@ -280,7 +281,7 @@ class SceneSurvey:
         self._advance()
         request = self._request
         high = scene.read_high(window)
-        low = None if request.layout == DEGRADED else scene.read_low(window, generator(0))[0]
+        low = None if request.degrades else scene.read_low(window, generator(0))[0]
         worst = max(high.gaps, low.gaps if low is not None else 0.0)
         if worst > request.max_gaps:
             self.reject("no data", window, f"{worst:.3f}")
@@ -316,7 +317,7 @@ class SceneSurvey:
 
     def _seen(self, low: PatchPixels, high: PatchPixels, candidate: Candidate) -> bool:
         """Whether another patch shows the same; both images count, so that two dates of one place are no duplicates."""
-        if self._request.layout == DEGRADED:
+        if self._request.degrades:
             picture = high.data
         else:
             fine = plane_of(high, self._request.scale)

@@ -17,7 +17,7 @@ def range_for(
     """The range of a network on the quantity of a dataset.
 
     Where the network was made for this quantity, its range stays; numbers of a file as they are mean something to
-    trained weights only. Otherwise the contrast of the dataset takes the place of 0 to 1, with a little room at both ends.
+    trained weights only. Otherwise the contrast of the dataset, with a little room, takes the place of 0 to 1.
 
     Args:
         known: the range that the network is known for.

@@ -1,0 +1,78 @@
+"""A part of a raster that patches are read from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import List, Sequence, Tuple
+
+import numpy as np
+
+from sr_plugin.core.errors import UnsupportedRaster
+from sr_plugin.core.grid import Window
+from sr_plugin.raster.fill import fill_gaps, typical_values
+from sr_plugin.raster.source import BandInfo, RasterSource
+
+
+@dataclass(frozen=True)
+class PatchPixels:
+    """Pixels of a patch.
+
+    Attributes:
+        data: ``(bands, h, w)``, of several views ``(views, bands, h, w)``; gaps are filled.
+        valid: ``(h, w)`` or ``(views, h, w)`` bool, where all bands are measured.
+    """
+
+    data: np.ndarray
+    valid: np.ndarray
+
+    @property
+    def gaps(self) -> float:
+        """Share of pixels without data."""
+        return 1.0 - float(self.valid.mean())
+
+
+@dataclass(frozen=True)
+class RasterView:
+    """A part of a raster that serves as one half of a pair.
+
+    Attributes:
+        source: opened raster.
+        bands: band numbers.
+        window: the part, in pixels of the raster.
+    """
+
+    source: RasterSource
+    bands: Tuple[int, ...]
+    window: Window
+
+    @property
+    def infos(self) -> List[BandInfo]:
+        """Facts about the bands."""
+        return self.source.bands(self.bands)
+
+    def read(self, window: Window) -> PatchPixels:
+        """Pixels of a window of the view, in the raster's own type; gaps are filled from their surroundings."""
+        tile = self.source.read(self.bands, window.shifted(self.window.col, self.window.row))
+        if tile.valid is None:
+            return PatchPixels(tile.data, np.ones(tile.data.shape[-2:], bool))
+        if not tile.valid.any():
+            return PatchPixels(np.zeros_like(tile.data), np.zeros(tile.data.shape[-2:], bool))
+        filled = fill_gaps(tile.data, tile.valid, typical_values(tile.data, tile.valid))
+        return PatchPixels(filled, tile.valid.all(axis=0))
+
+
+def chosen_bands(source: RasterSource, numbers: Sequence[int]) -> Tuple[int, ...]:
+    """The given bands, or all but alpha.
+
+    Raises:
+        BandError: when one does not exist.
+        UnsupportedRaster: when the raster holds classes.
+    """
+    found = tuple(numbers) or tuple(n for n in range(1, source.band_count + 1) if n != source.alpha_band)
+    source.bands(found)
+    if source.paletted(found):
+        raise UnsupportedRaster(
+            f"'{source.name}' holds class numbers with a colour table instead of measured values.",
+            "Convert it to red, green and blue first.",
+        )
+    return found
