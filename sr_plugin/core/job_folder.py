@@ -34,7 +34,7 @@ class JobStatus:
         step, steps: changes of the weights made and planned.
         seconds_left: estimate, or None while unknown.
         message: what is being done, or why it ended.
-        hint: what to do about an error.
+        hint: what to do about an error; once it is done, what a user must know of the model.
         code: class of the error (:mod:`sr_plugin.core.errors`), or empty.
         best: best validation figure so far, or None.
         best_step: where it was reached.

@@ -198,6 +198,8 @@ class TrainAlgorithm(Algorithm):
         if self.parameterAsBool(parameters, "DETACH", context):
             return {"FOLDER": folder.path, "STATE": "running", "STEP": folder.status().step}
         status = follow(folder, _TrainingFeedback(feedback), pid)
+        if status.hint:
+            feedback.pushWarning(status.hint)
         return {"FOLDER": folder.path, **_results(folder, status)}
 
     def _folder(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> str:

@@ -107,6 +107,16 @@ def test_an_interrupted_training_can_be_continued_or_forgotten(job, panel, monke
     assert training_job.known_jobs() == [] and os.path.isfile(job.plan)
 
 
+def test_a_model_that_is_worse_than_bicubic_is_told(job, panel):
+    from sr_plugin.core.job_folder import DONE, JobStatus
+
+    wait_until(lambda: panel.combo.count() == 2)
+    job.write_status(JobStatus(DONE, 100, 100, message="Done", hint="It does worse.", model="mine.json"))
+    choose(panel.combo, 1)
+    wait_until(lambda: panel.view.problem.text() == "It does worse.")
+    assert panel.view.problem.isVisible() and panel.view.problem.kind == "warning"
+
+
 def test_why_a_training_cannot_be_continued_stays_in_sight(job, panel, monkeypatch):
     from sr_plugin.core.errors import OutputBusy
     from sr_plugin.pipeline import training_job

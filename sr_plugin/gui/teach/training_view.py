@@ -19,7 +19,7 @@ from qgis.PyQt.QtWidgets import (
 )
 
 from sr_plugin.core.job_folder import DONE, FAILED, INTERRUPTED, RUNNING, STOPPED, WAITING, JobStatus
-from sr_plugin.gui.dock.hint_label import PROBLEM, HintLabel
+from sr_plugin.gui.dock.hint_label import PROBLEM, WARNING, HintLabel
 from sr_plugin.gui.teach.curve_data import TrainingFigures
 from sr_plugin.gui.teach.curve_plot import CurvePlot
 from sr_plugin.gui.teach.panel_view import PanelView
@@ -150,14 +150,17 @@ class TrainingView(QWidget):
     def show_problem(self, text: str) -> None:
         """Show why something could not be done, until the training is in another state."""
         self._told = text
-        self.problem.set_text(text)
+        self.problem.set_text(text, PROBLEM)
 
     def _show_status(self, status: JobStatus) -> None:
         self.status = status
         failed = status.state == FAILED
         self.state.setText("" if failed else status_sentence(status))
         self.state.setVisible(not failed)
-        self.problem.set_text(self._told or (status_sentence(status) if failed else ""))
+        self.problem.set_text(
+            self._told or (status_sentence(status) if failed else status.hint if status.state == DONE else ""),
+            PROBLEM if failed or self._told else WARNING,
+        )
         self.bar.setRange(0, status.steps if status.steps and status.state != WAITING else 0)
         self.bar.setValue(status.step)
         self.bar.setFormat(tr("Step {} of {}").format(status.step, status.steps))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import math
 from collections.abc import Mapping
@@ -11,7 +10,7 @@ from typing import Any
 from sr_plugin.core.architectures.family import Family, Traits
 from sr_plugin.core.architectures.registry import FAMILIES
 from sr_plugin.core.errors import ModelMismatch, ModelNotRecognised
-from sr_plugin.worker.architectures import build
+from sr_plugin.worker.architectures.build import network_class
 
 #: Scales made of several enlargements, which the names of their hyperparameters tell.
 _FACTORS: dict[int, tuple[int, ...]] = {1: (), 2: (2,), 3: (3,), 4: (2, 2), 6: (2, 3), 8: (2, 2, 2), 16: (2, 2, 2, 2)}
@@ -32,11 +31,7 @@ def family_named(name: str) -> Family:
 
 def _defaults(family: str) -> dict[str, Any]:
     """The default hyperparameters of a family's network."""
-    place = build._CLASSES.get(family)
-    if place is None:
-        raise ModelNotRecognised(f"There is no architecture '{family}'.", "Choose one of the list.")
-    module = importlib.import_module(f"{build._PACKAGE}.{place.module}")
-    parameters = inspect.signature(getattr(module, place.name).__init__).parameters
+    parameters = inspect.signature(network_class(family).__init__).parameters
     named = {name: p.default for name, p in parameters.items() if p.default is not inspect.Parameter.empty}
     if family == "rs_srgan_fusion":
         named = {**_defaults("srresnet_t"), **named}

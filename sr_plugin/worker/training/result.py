@@ -33,11 +33,27 @@ class Outcome:
         card: path of the card.
         model: the card itself.
         notes: sentences for the log.
+        warning: what a user must know before using it, or empty.
     """
 
     card: str
     model: ModelCard
     notes: tuple[str, ...] = ()
+    warning: str = ""
+
+
+def worse_than_plain(table: Table, generative: bool) -> str:
+    """A warning where a model does worse than bicubic interpolation; empty otherwise.
+
+    Models that were trained with an adversarial loss are not judged by PSNR, which punishes sharpness.
+    """
+    after, plain = (table.get(method, {}).get("psnr") for method in ("after", "bicubic"))
+    if generative or after is None or plain is None or after >= plain:
+        return ""
+    return (
+        "On the held-out patches this model does worse than bicubic interpolation "
+        f"({after:.2f} against {plain:.2f} dB): train it longer, or on more data."
+    )
 
 
 def quality_of(table: Table, peak: float, patches: int, step: int, dataset: str) -> dict[str, Any]:
@@ -114,7 +130,9 @@ def write_result(
     dataset = os.path.basename(os.path.normpath(plan.dataset))
     quality = quality_of(table, peak, patches, step, dataset)
     card = replace(card, name=name, family=known.family, weights=(safetensors,), quality=quality)
-    notes: list[str] = []
+    warning = worse_than_plain(table, card.generative)
+    card = replace(card, notes=" ".join(part for part in (card.notes, warning) if part))
+    notes: list[str] = [warning] if warning else []
     if card.kind not in (MULTI_IMAGE, BAND_FUSION):
         onnx = os.path.join(folder.result, f"{name}.onnx")
         try:
@@ -131,4 +149,4 @@ def write_result(
     if plan.install:
         card = install_model(card, name, overwrite=True)
         notes.append(f"The model is installed as '{name}'.")
-    return Outcome(target, card, tuple(notes))
+    return Outcome(target, card, tuple(notes), warning)

@@ -92,6 +92,7 @@ class Worker:
             trainer.step(batch)
             self._after_step(trainer, plan)
         if self._asked_to_stop():
+            trainer.log_losses()
             trainer.save()
             self._tell(True, state=STOPPED, message="Stopped; it can be continued", seconds_left=None)
             return
@@ -140,7 +141,7 @@ class Worker:
         )
         for note in outcome.notes:
             print(note, flush=True)
-        self._tell(True, state=DONE, message="Done", model=outcome.card, seconds_left=None)
+        self._tell(True, state=DONE, message="Done", hint=outcome.warning, model=outcome.card, seconds_left=None)
 
 
 def _wrapped(error: Exception) -> SuperResolutionError:

@@ -331,6 +331,18 @@ def test_going_on_gives_the_same_weights_bit_by_bit(dataset, make_job, gap):
     assert cut.read_metrics()[0] == whole.read_metrics()[0]
 
 
+def test_a_model_that_is_worse_than_bicubic_says_so(dataset, make_job):
+    from sr_plugin.worker.training.result import worse_than_plain
+
+    folder, _ = make_job(dataset, optimiser=OptimiserPlan(learning_rate=0.0))
+    assert train(folder) == 0
+    status = folder.status()
+    assert "worse than bicubic" in status.hint and status.hint in read_card(status.model).notes
+    assert worse_than_plain({"bicubic": {"psnr": 30.0}, "after": {"psnr": 29.0}}, generative=True) == ""
+    assert worse_than_plain({"bicubic": {"psnr": 30.0}, "after": {"psnr": 30.5}}, generative=False) == ""
+    assert worse_than_plain({"after": {"psnr": 29.0}}, generative=False) == ""
+
+
 def test_the_report_on_the_model_shows_the_figures_from_before(dataset, make_job):
     from sr_plugin.core.model_page import report_html
     from sr_plugin.core.model_report import model_record
