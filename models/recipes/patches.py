@@ -55,7 +55,7 @@ class PatchSource:
     def __init__(self, scenes: List[Scene], plan: PatchPlan, seed: int) -> None:
         self._plan = plan
         self._edge = (plan.patch + 2 * MARGIN) * plan.scale
-        self._rng = np.random.default_rng(seed)
+        self.random = np.random.default_rng(seed)
         usable = [scene for scene in scenes if scene.valid.any()]
         self._scenes = [self._grown(scene) for scene in usable]
         land = np.array([(scene.valid & (scene.image[3] > LAND_NIR)).sum() for scene in usable])
@@ -71,31 +71,31 @@ class PatchSource:
 
     def _crop(self) -> np.ndarray:
         for _ in range(_ATTEMPTS):
-            scene = self._scenes[self._rng.choice(len(self._scenes), p=self._share)]
-            top, left = (int(self._rng.integers(0, length - self._edge + 1)) for length in scene.valid.shape)
+            scene = self._scenes[self.random.choice(len(self._scenes), p=self._share)]
+            top, left = (int(self.random.integers(0, length - self._edge + 1)) for length in scene.valid.shape)
             window = (slice(top, top + self._edge), slice(left, left + self._edge))
             land = (scene.image[3][window] > LAND_NIR).mean()
-            wanted = land >= _LEAST_LAND or self._rng.random() < _KEEP_WATER
+            wanted = land >= _LEAST_LAND or self.random.random() < _KEEP_WATER
             if wanted and scene.valid[window].all():
                 break
         return scene.image[(slice(None), *window)]
 
     def _varied(self, crop: np.ndarray) -> np.ndarray:
         """One of the eight symmetries, and another brightness, so that sensor level and haze do not matter."""
-        turned = np.rot90(crop, self._rng.integers(4), axes=(1, 2))
-        if self._rng.random() < 0.5:
+        turned = np.rot90(crop, self.random.integers(4), axes=(1, 2))
+        if self.random.random() < 0.5:
             turned = turned[:, :, ::-1]
         spread = self._plan.band_spread
-        bands = self._rng.uniform(1.0 - spread, 1.0 + spread, (4, 1, 1))
-        gain = np.exp(self._rng.uniform(*np.log(_GAIN)))
-        return (turned * (gain * bands) + self._rng.uniform(*_OFFSET)).astype(np.float32)
+        bands = self.random.uniform(1.0 - spread, 1.0 + spread, (4, 1, 1))
+        gain = np.exp(self.random.uniform(*np.log(_GAIN)))
+        return (turned * (gain * bands) + self.random.uniform(*_OFFSET)).astype(np.float32)
 
     def batch(self) -> Tuple[torch.Tensor, torch.Tensor]:
         """Input ``(n, 4, p, p)`` and target ``(n, 4, p * scale, p * scale)``; patches of a group follow each other."""
         low, high = [], []
         for _ in range(self._plan.groups):
             crops = np.stack([self._varied(self._crop()) for _ in range(self._plan.per_group)])
-            reduced, target = degrade(crops, self._plan.scale, self._rng, self._plan.skew)
+            reduced, target = degrade(crops, self._plan.scale, self.random, self._plan.skew)
             low.append(reduced)
             high.append(target)
         return torch.from_numpy(np.concatenate(low)), torch.from_numpy(np.concatenate(high))

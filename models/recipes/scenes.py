@@ -55,12 +55,18 @@ class Scene:
         self.valid = np.all(self.image > 0, axis=0)
 
 
-def _read(path: str, bands: List[int] | None = None) -> np.ndarray:
+def read(path: str, bands: List[int] | None = None) -> np.ndarray:
+    """The bands of a raster, all of them or those at the positions ``bands``."""
     array = gdal.Open(path).ReadAsArray()
     return array if bands is None else array[bands]
 
 
-def _paths(data: str, *pattern: str) -> List[str]:
+def paths(data: str, *pattern: str) -> List[str]:
+    """Files below ``data`` in the order of their names.
+
+    Raises:
+        FileNotFoundError: when there is none.
+    """
     found = sorted(glob.glob(os.path.join(glob.escape(data), *pattern)))
     if not found:
         raise FileNotFoundError(f"nothing matches {os.path.join(*pattern)} in the data folder")
@@ -75,7 +81,7 @@ def _scene(source: str, dn: np.ndarray, order: List[int] | None = None) -> Scene
 def _virginia(data: str, validation: bool) -> Scene:
     """The northern two thirds of the land of 18SVG, or its southern third."""
     source = "s2-l1c-18SVG-20160112"
-    image = np.stack([_read(os.path.join(data, source, f"s2_{band}.jp2")) for band in BANDS])
+    image = np.stack([read(os.path.join(data, source, f"s2_{band}.jp2")) for band in BANDS])
     scene = _scene(source, image, [0, 1, 2, 3])
     land_above = np.cumsum((scene.image[3] > LAND_NIR).sum(axis=1))
     border = int(np.searchsorted(land_above, land_above[-1] * 2 / 3))
@@ -85,8 +91,8 @@ def _virginia(data: str, validation: bool) -> Scene:
 
 def _bigearthnet(data: str, validation: bool) -> List[Scene]:
     """Every third patch in the order of the names validates, the others train."""
-    paths = _paths(data, "bigearthnet", "*_10m.tif")
-    return [_scene("bigearthnet", _read(p)) for i, p in enumerate(paths) if (i % 3 == 2) == validation]
+    files = paths(data, "bigearthnet", "*_10m.tif")
+    return [_scene("bigearthnet", read(p)) for i, p in enumerate(files) if (i % 3 == 2) == validation]
 
 
 def _archives(data: str) -> List[Scene]:
@@ -110,7 +116,7 @@ def training_scenes(data: str) -> List[Scene]:
         ("icor-mol-s2-l8", "S2_L1C_*_10m.tif", [2, 1, 0, 3]),
         ("xrspatial-s2-patagonia", "*NIR_10m.tif", [2, 1, 0, 3]),
     ):
-        scenes += [_scene(source, _read(path), order) for path in _paths(data, source, pattern)]
+        scenes += [_scene(source, read(path), order) for path in paths(data, source, pattern)]
     unknown = {scene.source for scene in scenes} - set(TRAINING_SOURCES)
     if unknown:
         raise ValueError(f"no licence is known for {sorted(unknown)}")
@@ -124,17 +130,17 @@ def validation_scenes(data: str) -> List[Scene]:
 
 def test_places(data: str) -> dict[str, List[Scene]]:
     """The places kept for figures, by name; one place may have several images."""
-    (mat,) = _paths(data, "dsen2", "*.mat")
-    dsen2 = _read(f'HDF5:"{mat}"://im10').transpose(0, 2, 1)
-    (majortom,) = _paths(data, "majortom-*", "*_10m.tif")
+    (mat,) = paths(data, "dsen2", "*.mat")
+    dsen2 = read(f'HDF5:"{mat}"://im10').transpose(0, 2, 1)
+    (majortom,) = paths(data, "majortom-*", "*_10m.tif")
     terramesh = []
-    for path in _paths(data, "terramesh-s2", "*.tif"):
-        bands = _read(path, [3, 2, 1, 7])
+    for path in paths(data, "terramesh-s2", "*.tif"):
+        bands = read(path, [3, 2, 1, 7])
         # Band B10 sees next to no ground, so 1000 there is the offset of processing baseline 04.00.
-        offset = 1000 if path.endswith("L1C.tif") and np.median(_read(path)[10]) > 900 else 0
+        offset = 1000 if path.endswith("L1C.tif") and np.median(read(path)[10]) > 900 else 0
         terramesh.append(_scene("terramesh-s2", bands.astype(np.int32) - offset, [0, 1, 2, 3]))
     return {
         "dsen2": [_scene("dsen2", dsen2, [0, 1, 2, 3])],
-        "majortom": [_scene("majortom", _read(majortom))],
+        "majortom": [_scene("majortom", read(majortom))],
         "terramesh": terramesh,
     }

@@ -141,6 +141,11 @@ class ModelCard:
         """True where every band passes through the network on its own."""
         return len(self.input_bands) == 1 and len(self.output_bands) <= 1
 
+    @property
+    def takes_one_raster(self) -> bool:
+        """True where one raster with bands of one pixel size is all that the model needs."""
+        return self.kind in (SINGLE_IMAGE, TRANSLATION)
+
     def output_count(self, input_count: int) -> int:
         """Number of output bands for ``input_count`` bands fed in."""
         if self.any_bands or self.per_band:

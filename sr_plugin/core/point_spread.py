@@ -59,9 +59,28 @@ def _operators(length: int, scale: int, psf: PointSpread) -> Tuple[BandedMatrix,
 
 def reduce_image(image: np.ndarray, scale: int, psf: PointSpread) -> np.ndarray:
     """What the coarse sensor sees of ``(..., h * scale, w * scale)``, float32 or float64; gives ``(..., h, w)``."""
+    if psf.kind == "box":
+        return _block_means(image, scale)
     rows, _ = _operators(image.shape[-2] // scale, scale, psf)
     columns, _ = _operators(image.shape[-1] // scale, scale, psf)
     return apply_both(rows, columns, image)
+
+
+def _block_means(image: np.ndarray, scale: int) -> np.ndarray:
+    """Means of blocks of ``scale`` x ``scale`` pixels; several times as fast as the matrices, which give the same."""
+    rows = image[..., 0::scale, :].copy()
+    for offset in range(1, scale):
+        rows += image[..., offset::scale, :]
+    means = rows[..., 0::scale].copy()
+    for offset in range(1, scale):
+        means += rows[..., offset::scale]
+    means /= scale**2
+    return means
+
+
+def blur_reach(scale: int, psf: PointSpread) -> int:
+    """Coarse pixels around a place whose fine pixels the sensor blurs into it."""
+    return 0 if psf.kind == "box" else int(math.ceil(4 * gaussian_sigma(scale, psf.mtf_nyquist) / scale))
 
 
 def make_consistent(result: np.ndarray, source: np.ndarray, scale: int, psf: PointSpread) -> np.ndarray:
@@ -87,5 +106,4 @@ def consistency_reach(scale: int, psf: PointSpread) -> int:
     restoration = np.linalg.solve(reduction @ reduction.T, reduction).T
     middle = length // 2
     used = np.flatnonzero(np.abs(restoration[middle * scale]) > _OUT_OF_REACH * np.abs(restoration).max())
-    blur = int(math.ceil(4 * gaussian_sigma(scale, psf.mtf_nyquist) / scale))
-    return int(max(middle - used[0], used[-1] - middle)) + blur
+    return int(max(middle - used[0], used[-1] - middle)) + blur_reach(scale, psf)

@@ -62,17 +62,23 @@ class Radiometry:
         )
 
 
-def compose(scalings: Sequence[BandScaling], value_range: ValueRange, output_count: int) -> Radiometry:
+def compose(
+    scalings: Sequence[BandScaling],
+    value_range: ValueRange,
+    output_count: int,
+    output_scalings: Optional[Sequence[BandScaling]] = None,
+) -> Radiometry:
     """Compose the raster's scaling with the network's range.
 
     Args:
         scalings: data -> quantity, one per input band.
         value_range: quantity -> network and back.
         output_count: number of output bands; where it differs from the input, the first band's scaling serves all.
+        output_scalings: data -> quantity of the output bands, where they are known to differ from the input's.
     """
     count = len(scalings)
     net = value_range.for_bands(count)
-    out = list(scalings) if output_count == count else [scalings[0]] * output_count
+    out = list(output_scalings or (scalings if output_count == count else [scalings[0]] * output_count))
     valid = None
     if net.valid is not None:
         low, high = net.valid
@@ -113,6 +119,9 @@ def to_model(data: np.ndarray, radiometry: Radiometry) -> Tuple[np.ndarray, Opti
 
 
 def from_model(output: np.ndarray, radiometry: Radiometry, dtype: np.dtype) -> np.ndarray:
-    """Network output ``(bands, h, w)`` -> data values of floating type ``dtype``."""
-    output = output.astype(dtype, copy=False)
-    return output * _per_band(radiometry.out_gain, output.dtype) + _per_band(radiometry.out_offset, output.dtype)
+    """Network output ``(bands, h, w)`` -> data values of floating type ``dtype``, in a new contiguous array."""
+    data = np.empty(output.shape, dtype)
+    np.multiply(output, _per_band(radiometry.out_gain, data.dtype), out=data)
+    if any(radiometry.out_offset):
+        data += _per_band(radiometry.out_offset, data.dtype)
+    return data

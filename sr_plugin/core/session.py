@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, field
-from typing import Any, Dict, Mapping, Sequence, Tuple
+from dataclasses import asdict, astuple, dataclass, field
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 from sr_plugin.core.card import ModelCard
+from sr_plugin.core.cells import CellPlace
 from sr_plugin.core.edges import EdgeSettings
 from sr_plugin.core.errors import ModelFailed, RuntimeMissing
 from sr_plugin.core.grid import Window
 from sr_plugin.core.protocol import NamedArray
 from sr_plugin.core.radiometry import Radiometry
+from sr_plugin.core.series import SeriesSettings
 
 #: Values of the device setting besides ``cuda:N``.
 DEVICES = ("auto", "cpu", "cuda", "mps", "xpu", "dml")
@@ -33,7 +35,11 @@ class RunSettings:
         consistency: make the result, brought back to the input's resolution, equal to the input.
         threads: CPU threads, 0 for as many as there are cores.
         backend: ``auto``, or the runtime that has to be used: ``openvino``, ``onnxruntime`` or ``torch``.
+        spread: give, instead of the result, its standard deviation over flips and quarter turns of the tile.
+        spread_limit: where that deviation is larger, in data units, bicubic takes the place of the result; 0 for never.
         pixels: input pixels that the whole job computes, 0 where unknown; tells whether measuring pays.
+        steps: maps of each model of a chain (:mod:`sr_plugin.core.fusion_chain`), in the order of their work.
+        series: tiles are stacks of the views of a series, which are fused; None for single images.
     """
 
     radiometry: Radiometry
@@ -45,7 +51,11 @@ class RunSettings:
     consistency: bool = False
     threads: int = 0
     backend: str = "auto"
+    spread: bool = False
+    spread_limit: float = 0.0
     pixels: int = field(default=0, compare=False)
+    steps: Tuple[Radiometry, ...] = ()
+    series: Optional[SeriesSettings] = None
 
     def to_wire(self) -> Dict[str, Any]:
         """JSON-serialisable form."""
@@ -54,7 +64,13 @@ class RunSettings:
     @classmethod
     def from_wire(cls, values: Mapping[str, Any]) -> RunSettings:
         """Inverse of :meth:`to_wire`."""
-        return cls(**{**values, "radiometry": Radiometry.from_wire(values["radiometry"])})
+        series = values.get("series")
+        read = {
+            "radiometry": Radiometry.from_wire(values["radiometry"]),
+            "steps": tuple(Radiometry.from_wire(step) for step in values.get("steps", ())),
+            "series": None if series is None else SeriesSettings.from_wire(series),
+        }
+        return cls(**{**values, **read})
 
 
 @dataclass(frozen=True)
@@ -90,20 +106,28 @@ class TileTask:
     Attributes:
         pad: input pixels to add by reflection on the left, top, right, bottom.
         crop: the part of the padded tile to keep, in input pixels.
+        places: where the cells of the arrays behind the first one lie on it; empty where there is but one.
+        origin: column and row of the tile's first pixel, before padding, on the raster's grid.
     """
 
     pad: Tuple[int, int, int, int]
     crop: Window
+    places: Tuple[CellPlace, ...] = ()
+    origin: Tuple[int, int] = (0, 0)
 
     def to_wire(self) -> Dict[str, Any]:
         """JSON-serialisable form."""
-        return {"pad": list(self.pad), "crop": [self.crop.col, self.crop.row, self.crop.width, self.crop.height]}
+        crop = [self.crop.col, self.crop.row, self.crop.width, self.crop.height]
+        places = [list(astuple(place)) for place in self.places]
+        return {"pad": list(self.pad), "crop": crop, "places": places, "origin": list(self.origin)}
 
     @classmethod
     def from_wire(cls, values: Mapping[str, Any]) -> TileTask:
         """Inverse of :meth:`to_wire`."""
         left, top, right, bottom = values["pad"]
-        return cls((left, top, right, bottom), Window(*values["crop"]))
+        places = tuple(CellPlace(*(float(v) for v in place)) for place in values.get("places", ()))
+        column, row = values.get("origin", (0, 0))
+        return cls((left, top, right, bottom), Window(*values["crop"]), places, (column, row))
 
 
 @dataclass(frozen=True)
@@ -113,7 +137,8 @@ class TileResult:
     Attributes:
         arrays: the outputs; the first is ``image``, ``(bands, height * scale, width * scale)`` of the output type.
         statistics: sums over the tile: ``consistency_sum`` (squared difference, in data units, between the result
-            brought back to the input's grid and the input) and ``consistency_count``; ``seconds`` in the model.
+            brought back to the input's grid and the input) and ``consistency_count``; ``seconds`` in the worker,
+            the wait for the forward of the tile before included.
     """
 
     arrays: Sequence[NamedArray]
@@ -163,6 +188,25 @@ class ModelSession(ABC):
             SuperResolutionError: when the model cannot be loaded, converted or written.
         """
         raise ModelFailed(f"The model '{card.name}' cannot be exported where it runs.", "Run it in a local worker.")
+
+    def place_views(
+        self, arrays: Sequence[NamedArray], series: SeriesSettings, origins: Sequence[Tuple[int, int]]
+    ) -> Dict[str, Any]:
+        """Find how the views of a series lie and compare; no model is needed.
+
+        Args:
+            arrays: windows of the stack, ``(planes, h, w)``, see :class:`~sr_plugin.core.series.SeriesSettings`.
+            series: the shifts that the georeference tells.
+            origins: column and row of each window on the reference's grid.
+
+        Returns:
+            ``series``: the settings with shifts, gains and noise, in their wire form; ``views``: for each view
+            ``windows`` that agree on its shift, their ``spread`` in pixels, and ``clear``, its share of valid pixels.
+
+        Raises:
+            SuperResolutionError: RuntimeMissing where scikit-image is missing, WorkerDied ...
+        """
+        raise RuntimeMissing("Views cannot be registered where this model runs.", "Use a local worker.")
 
     def edges(
         self, arrays: Sequence[NamedArray], settings: EdgeSettings, crop: Window, outputs: Sequence[str]

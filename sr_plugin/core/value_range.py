@@ -57,6 +57,9 @@ class ValueRange:
         return replace(self, in_gain=spread(self.in_gain), in_offset=spread(self.in_offset))
 
 
+#: Range of networks that give k times the result for k times the input: reflectance, but any other number will do.
+ANY_SCALE = "any-scale"
+
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -66,6 +69,7 @@ VALUE_RANGES: Dict[str, ValueRange] = {
     for r in (
         ValueRange("s2-10k", "reflectance"),
         ValueRange("s2-10k-clamped", "reflectance", valid=(0.0, 1.0)),
+        ValueRange(ANY_SCALE, "reflectance"),
         ValueRange("s2-2000", "reflectance", in_gain=(5.0,), out_gain=0.2),
         ValueRange(
             "s2-3000",

@@ -100,7 +100,8 @@ class OptionsPage(QgsOptionsPageWidget):
         self._environment.open(over=self.window())
 
     def _run_box(self) -> QGroupBox:
-        self.model = ChoiceCombo([(card.name, model_title(card)) for card in available_models()])
+        models = [card for card in available_models() if card.takes_one_raster]
+        self.model = ChoiceCombo([(card.name, model_title(card)) for card in models])
         self.device = ChoiceCombo([(name, title) for name, title in _devices()])
         self.precision = QComboBox()
         for name, title in _precisions():

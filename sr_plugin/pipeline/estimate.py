@@ -88,7 +88,8 @@ def _speeds() -> Dict[str, _Speed]:
 
 
 def _key(plan: JobPlan) -> str:
-    return f"{plan.card.sha256}|{plan.settings.device}|{plan.settings.precision}|{len(plan.source.bands)}"
+    views = "|views" if plan.settings.spread or plan.settings.spread_limit else ""
+    return f"{plan.card.sha256}|{plan.settings.device}|{plan.settings.precision}|{len(plan.source.bands)}{views}"
 
 
 def remember_speed(plan: JobPlan, seconds: float, start_seconds: float = 0.0) -> None:

@@ -79,11 +79,13 @@ class Journal:
     Args:
         path: the journal file.
         plan: the job it belongs to.
+        durable: wait until the disk has what is written. A job that nobody would continue need not.
     """
 
-    def __init__(self, path: str, plan: JobPlan) -> None:
+    def __init__(self, path: str, plan: JobPlan, durable: bool = True) -> None:
         self.path = path
         self._plan = plan
+        self._durable = durable
         self._file: Optional[IO[str]] = None
 
     def computation(self) -> Optional[Computation]:
@@ -132,8 +134,7 @@ class Journal:
             file.write(json.dumps(head) + "\n")
             for index, entry in entries.items():
                 file.write(_line(index, entry))
-            file.flush()
-            os.fsync(file.fileno())
+            self._sync(file)
         os.replace(temporary, self.path)
         self._file = open(self.path, "a", encoding="utf-8")
 
@@ -146,8 +147,12 @@ class Journal:
         if self._file is None:
             raise ValueError("the journal was not started")
         self._file.write("".join(_line(index, entry) for index, entry in entries.items()))
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        self._sync(self._file)
+
+    def _sync(self, file: IO[str]) -> None:
+        file.flush()
+        if self._durable:
+            os.fsync(file.fileno())
 
     def close(self) -> None:
         """Close the file and leave it where it is."""

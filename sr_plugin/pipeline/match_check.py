@@ -9,6 +9,7 @@ from osgeo import osr
 from sr_plugin.core.bands import match_bands
 from sr_plugin.core.card import ModelCard
 from sr_plugin.core.grid import Grid
+from sr_plugin.core.value_range import ANY_SCALE
 from sr_plugin.raster.gdal_errors import gdal_messages
 from sr_plugin.raster.source import BandInfo
 
@@ -75,7 +76,7 @@ def check_match(card: ModelCard, grid: Grid, bands: Sequence[BandInfo]) -> List[
     """
     found = _resolution(card, grid)
     eight_bit = any(b.pixel_type in ("uint8", "int8") for b in bands)
-    if card.value_range.quantity == "reflectance" and eight_bit:
+    if card.value_range.quantity == "reflectance" and card.value_range.name != ANY_SCALE and eight_bit:
         found.append(
             "The model expects reflectance, but the raster holds 8-bit values, which have lost most of it. "
             "Use the original product, or a model for 8-bit images."

@@ -7,6 +7,32 @@ from typing import Any, Dict, Optional, Protocol, Tuple
 
 from sr_plugin.core.grid import Extent
 
+#: The shipped models that make the 20 m and the 60 m bands of Sentinel-2 as fine as those of 10 m.
+DEFAULT_FUSION = "s2-fuse-20m; s2-fuse-60m"
+
+
+def named_models(text: str) -> Tuple[str, ...]:
+    """Names or files of models with semicolons between them."""
+    return tuple(name.strip() for name in text.split(";") if name.strip())
+
+
+@dataclass(frozen=True)
+class FusionRequest:
+    """Bands of several resolutions that are to become equally fine.
+
+    Attributes:
+        coarser: GDAL dataset names of rasters with larger pixels than the input's, the finer ones first.
+        models: band-fusion models, one for each set of coarse bands; together they decide which bands the result has.
+        factor: how many times as fine as the input the result is along one axis; above 1, the request's ``model``
+            follows where it is of this factor, and ``band_model`` for the bands that it does not take.
+        band_model: model for any single band; empty for ``any-xK``.
+    """
+
+    coarser: Tuple[str, ...]
+    models: Tuple[str, ...]
+    factor: int = 1
+    band_model: str = ""
+
 
 @dataclass(frozen=True)
 class SuperResolveRequest:
@@ -34,10 +60,15 @@ class SuperResolveRequest:
             instead of sharpening every band on its own.
         exact: read margins as wide as the formal reach of the model even where a narrower one was measured to do.
         cog: store the result as a cloud-optimised GeoTIFF, which needs room for a second copy meanwhile.
+        spread: write, instead of the result, its standard deviation over flips and quarter turns of the input, in
+            float32 and the units of the data: how much the model guesses. It takes as long as eight runs.
+        spread_limit: where that deviation is larger, bicubic takes the place of the result; None for never.
         keep_partial: keep what is done when the run is cancelled.
         create_options: GDAL creation options (``KEY=VALUE``) that replace the defaults of the same key.
         worker_python: Python for the worker, empty to find one.
         listed: whether the run is found among the interrupted ones when it does not come to its end.
+        fusion: makes coarser bands as fine as those of the input first; ``bands``, ``luminance`` and ``other_bands``
+            are then not used.
     """
 
     input: str
@@ -58,11 +89,14 @@ class SuperResolveRequest:
     luminance: bool = False
     exact: bool = False
     cog: bool = False
+    spread: bool = False
+    spread_limit: Optional[float] = None
     keep_partial: bool = False
     create_options: Tuple[str, ...] = ()
     worker_python: str = ""
     listed: bool = True
     gaps_as_mask: bool = False
+    fusion: Optional[FusionRequest] = None
 
 
 class RunFeedback(Protocol):

@@ -52,11 +52,11 @@ class UnfinishedOutput:
         OutputError, DiskFull: when nothing can be written.
     """
 
-    def __init__(self, run: PreparedRun, feedback: RunFeedback, computation: Computation) -> None:
+    def __init__(self, run: PreparedRun, feedback: RunFeedback, computation: Computation, durable: bool = True) -> None:
         self._run = run
         self._computation = computation
         files = _files(run)
-        self.journal = Journal(files.journal, run.plan)
+        self.journal = Journal(files.journal, run.plan, durable)
         self.done: Dict[int, TileEntry] = {}
         self.statistics = BandStatistics(len(run.output.bands))
         self.writer = self._resume(files.raster, feedback)

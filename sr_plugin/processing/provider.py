@@ -52,12 +52,14 @@ class SuperResolutionProvider(QgsProcessingProvider):
         from sr_plugin.processing.superresolve import SuperResolveAlgorithm
         from sr_plugin.processing.superresolvelandsat import SuperResolveLandsatAlgorithm
         from sr_plugin.processing.superresolvesentinel2 import SuperResolveSentinel2Algorithm
+        from sr_plugin.processing.superresolvetimeseries import SuperResolveTimeSeriesAlgorithm
         from sr_plugin.processing.train import TrainAlgorithm
 
         for algorithm in (
             SuperResolveAlgorithm,
             SuperResolveSentinel2Algorithm,
             SuperResolveLandsatAlgorithm,
+            SuperResolveTimeSeriesAlgorithm,
             CompareEdgesAlgorithm,
             ModelInfoAlgorithm,
             ExportModelAlgorithm,

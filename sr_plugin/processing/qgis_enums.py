@@ -10,6 +10,7 @@ from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsProcessing,
     QgsProcessingFeatureSource,
+    QgsProcessingParameterDateTime,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterFile,
     QgsProcessingParameterNumber,
@@ -52,3 +53,8 @@ if hasattr(Qgis, "CrsWktVariant"):
     GDAL_WKT = Qgis.CrsWktVariant.PreferredGdal
 else:
     GDAL_WKT = QgsCoordinateReferenceSystem.WktVariant.WKT_PREFERRED_GDAL
+
+if hasattr(Qgis, "ProcessingDateTimeParameterDataType"):
+    DATE_ONLY = Qgis.ProcessingDateTimeParameterDataType.Date
+else:
+    DATE_ONLY = QgsProcessingParameterDateTime.Type.Date

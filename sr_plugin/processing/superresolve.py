@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
+from dataclasses import replace
 from typing import Any, Callable, Dict, Iterator, Optional, Tuple
 
 from qgis.core import (
@@ -79,7 +80,8 @@ class SuperResolveAlgorithm(Algorithm):
             ),
             tr(
                 "The shipped models s2-rgbn-x2 and s2-rgbn-x4 expect the Sentinel-2 bands B04, B03, B02, B08 "
-                "(red, green, blue, near infrared) as reflectance. x2 is the more trustworthy one."
+                "(red, green, blue, near infrared) as reflectance. x2 is the more trustworthy one. "
+                "any-x2, any-x3 and any-x4 take every band of any sensor on its own, also 8-bit images."
             ),
         )
         return "".join(f"<p>{paragraph}</p>" for paragraph in paragraphs)
@@ -87,7 +89,7 @@ class SuperResolveAlgorithm(Algorithm):
     def initAlgorithm(self, configuration: Optional[Dict[str, Any]] = None) -> None:  # noqa: N802 - QGIS API
         """Declare parameters and outputs."""
         parameters = definitions.input_parameters() + definitions.run_parameters() + definitions.advanced_parameters()
-        for parameter in parameters + [definitions.output_parameter()]:
+        for parameter in [*parameters, definitions.output_parameter(), *definitions.uncertainty_parameters()]:
             self.addParameter(parameter)
         for output in definitions.number_and_text_outputs():
             self.addOutput(output)
@@ -104,6 +106,7 @@ class SuperResolveAlgorithm(Algorithm):
         problem = (
             self.input_problem(parameters, context)
             or self._output_problem(parameters.get("OUTPUT"), context)
+            or self._output_problem(parameters.get("UNCERTAINTY"), context)
             or self._option_problem(parameters, context)
         )
         return (False, problem) if problem else super().checkParameterValues(parameters, context)
@@ -168,9 +171,19 @@ class SuperResolveAlgorithm(Algorithm):
         from sr_plugin.pipeline.superresolve import superresolve
 
         request = self.request(parameters, context)
-        result = self.finished(superresolve(request, ProcessingFeedback(feedback)), parameters, context, feedback)
+        uncertainty = self.uncertainty_request(request, parameters, context)
+        share = _share_of_result(request) if uncertainty is not None else 1.0
+        told = ProcessingFeedback(feedback, 0.0, share)
+        result = self.finished(superresolve(request, told), parameters, context, feedback)
         self._prepare_loading(request, result, context)
+        outputs = {}
+        if uncertainty is not None:
+            feedback.pushInfo(tr("Uncertainty: the model is run on eight flipped and turned copies of the input."))
+            superresolve(uncertainty, ProcessingFeedback(feedback, share, 1.0 - share))
+            self._prepare_uncertainty(uncertainty, result, context)
+            outputs["UNCERTAINTY"] = uncertainty.output
         return {
+            **outputs,
             "OUTPUT": result.output,
             "SCALE": result.scale,
             "DEVICE": result.device,
@@ -188,6 +201,21 @@ class SuperResolveAlgorithm(Algorithm):
     ) -> SuperResolveResult:
         """The result as it is handed over; subclasses may still change its files."""
         return result
+
+    def uncertainty_request(
+        self, request: SuperResolveRequest, parameters: Dict[str, Any], context: QgsProcessingContext
+    ) -> Optional[SuperResolveRequest]:
+        """The run that gives the uncertainty, None where it is not wanted."""
+        if parameters.get("UNCERTAINTY") in (None, ""):
+            return None
+        output = self.parameterAsOutputLayer(parameters, "UNCERTAINTY", context)
+        if not output:
+            return None
+        if os.path.abspath(output) == os.path.abspath(request.output):
+            raise ParameterError(tr("Result and uncertainty have the same name."), tr("Give them different names."))
+        # It is no result to be continued on its own: the same run makes both again.
+        plain = {"output_type": "", "nodata": None, "spread_limit": None, "consistency": False, "listed": False}
+        return replace(request, output=output, spread=True, other_bands="drop", **plain)
 
     def request(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> SuperResolveRequest:
         """What the parameters ask for; call :meth:`prepare` before.
@@ -218,6 +246,7 @@ class SuperResolveAlgorithm(Algorithm):
             luminance=self.parameterAsBoolean(parameters, "LUMINANCE", context),
             exact=self.parameterAsBoolean(parameters, "EXACT", context),
             cog=self.parameterAsBoolean(parameters, "COG", context),
+            spread_limit=self._optional_number(parameters, "UNCERTAINTY_LIMIT", context),
             keep_partial=self.parameterAsBoolean(parameters, "KEEP_PARTIAL", context),
             create_options=self.create_options(parameters, context),
             worker_python=settings.worker_python(),
@@ -319,6 +348,10 @@ class SuperResolveAlgorithm(Algorithm):
             return ""
         return tr("The result is always a GeoTIFF: its name must end in .tif, not in {}.").format(extension)
 
+    def result_name(self, result: SuperResolveResult) -> str:
+        """What the layer of a result is called."""
+        return f"{self._layer_name} x{result.scale}"
+
     def _prepare_loading(
         self, request: SuperResolveRequest, result: SuperResolveResult, context: QgsProcessingContext
     ) -> None:
@@ -332,10 +365,28 @@ class SuperResolveAlgorithm(Algorithm):
         details = context.layerToLoadOnCompletionDetails(result.output)
         if self._layer_name and details.name == self.parameterDefinition("OUTPUT").description():
             # Several results with one and the same name could not be told apart in the layer tree.
-            details.name = f"{self._layer_name} x{result.scale}"
+            details.name = self.result_name(result)
         look = look_for_result(self._look, bands_one_for_one(result), result.mask_band) if self._look else None
         notes = notes_of(result, self._layer_name or os.path.basename(request.input), datetime.date.today())
         details.setPostProcessor(ResultFinish(look, notes))
+
+    def _prepare_uncertainty(
+        self, request: SuperResolveRequest, result: SuperResolveResult, context: QgsProcessingContext
+    ) -> None:
+        """Name and look of the uncertainty where it will be loaded into a project."""
+        if not context.willLoadLayerOnCompletion(request.output):
+            return
+        from sr_plugin.processing.uncertainty_style import UncertaintyLook
+
+        details = context.layerToLoadOnCompletionDetails(request.output)
+        if self._layer_name and details.name == self.parameterDefinition("UNCERTAINTY").description():
+            details.name = tr("{layer} x{scale} uncertainty").format(layer=self._layer_name, scale=result.scale)
+        details.setPostProcessor(UncertaintyLook())
+
+
+def _share_of_result(request: SuperResolveRequest) -> float:
+    """Part of the time that the result takes where its uncertainty is made too: one run, or eight for a limit."""
+    return 0.5 if request.spread_limit is not None else 1 / 9
 
 
 def bands_one_for_one(result: SuperResolveResult) -> Tuple[int, ...]:

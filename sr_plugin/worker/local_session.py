@@ -10,6 +10,7 @@ from sr_plugin.core.card import ModelCard
 from sr_plugin.core.edges import EdgeSettings
 from sr_plugin.core.grid import Window
 from sr_plugin.core.protocol import NamedArray
+from sr_plugin.core.series import SeriesSettings
 from sr_plugin.core.session import LoadedModel, ModelSession, RunSettings, TileResult, TileTask
 from sr_plugin.worker import inspection
 from sr_plugin.worker.edges import compare_edges
@@ -50,6 +51,14 @@ class LocalSession(ModelSession):
     ) -> Future[TileResult]:
         """See :class:`ModelSession`."""
         return self._pool.submit(compare_edges, arrays, settings, crop, outputs)
+
+    def place_views(
+        self, arrays: Sequence[NamedArray], series: SeriesSettings, origins: Sequence[tuple[int, int]]
+    ) -> dict[str, Any]:
+        """See :class:`ModelSession`."""
+        from sr_plugin.worker.series_placement import place_views
+
+        return self._pool.submit(place_views, arrays, series, origins).result()
 
     def patch_shifts(self, arrays: Sequence[NamedArray]) -> Future[TileResult]:
         """See :class:`ModelSession`."""

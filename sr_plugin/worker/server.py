@@ -1,6 +1,7 @@
 """The model server: reads requests from stdin, answers on stdout, ends when stdin closes.
 
-Reading, computing and writing run in threads of their own, so that the next tile is at hand when one is done.
+Reading, computing and writing run in threads of their own, so that the next tile is at hand when one is done. A tile
+is prepared and finished beside the forward of its neighbours.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from sr_plugin.worker.engine import Engine
 from sr_plugin.worker.figure import draw_figure
 from sr_plugin.worker.heartbeat import Heartbeat
 from sr_plugin.worker.patch_registration import patch_shifts
+from sr_plugin.worker.tile_pipe import TilePipe
 
 #: Requests read ahead and answers not yet sent; bounds the memory that waiting tiles take.
 _AHEAD = 2
@@ -49,6 +51,7 @@ class Server:
         self._outbox: queue.Queue[Frame | None] = queue.Queue(_AHEAD)
         self._heartbeat: Heartbeat | None = None
         self._device = "cpu"
+        self._tiles: TilePipe[Frame, Frame] = TilePipe(self._answer, self._outbox.put)
 
     def serve(self) -> None:
         """Answer until the client says ``quit`` or its end of the pipe closes."""
@@ -64,7 +67,13 @@ class Server:
                 break
             if frame.header["type"] == "quit":
                 break
-            self._outbox.put(self._answer(frame))
+            if frame.header["type"] == "infer":
+                self._tiles.put(frame)
+            else:
+                # Anything else may change what tiles are computed with.
+                self._tiles.drain()
+                self._outbox.put(self._answer(frame))
+        self._tiles.close()
         self._outbox.put(None)
         writer.join()
 
@@ -100,10 +109,14 @@ class Server:
             self._heartbeat = Heartbeat(self._send_sign, max(0.01, float(seconds)))
         return {"protocol": VERSION, "pid": os.getpid()}
 
-    def _expect_work(self, kind: str) -> None:
-        """Note whether CPU time has to pass while a request is answered; loading may wait for a slow drive."""
-        if self._heartbeat is not None:
-            self._heartbeat.needs_cpu = kind in ("edges", "patch_shifts") or (kind == "infer" and self._device == "cpu")
+    def _needs_cpu(self, kind: str) -> bool:
+        """True where CPU time has to pass while a request is answered; loading may wait for a slow drive."""
+        return kind in ("edges", "patch_shifts") or (kind == "infer" and self._device == "cpu")
+
+    def _computing(self, kind: str) -> contextlib.AbstractContextManager[None]:
+        if self._heartbeat is not None and self._needs_cpu(kind):
+            return self._heartbeat.computing()
+        return contextlib.nullcontext()
 
     def _answer(self, frame: Frame) -> Frame:
         number = frame.header.get("id")
@@ -111,14 +124,12 @@ class Server:
             if not isinstance(number, int):
                 number = None
                 raise ProtocolError("A request came without a number.")
-            self._expect_work(frame.header["type"])
-            return self._dispatch(frame, number)
+            with self._computing(frame.header["type"]):
+                return self._dispatch(frame, number)
         except Exception as error:  # whatever a model raises must reach the user as a message
             if not isinstance(error, SuperResolutionError):
                 traceback.print_exc(file=sys.stderr)
             return _error_frame(number, error)
-        finally:
-            self._expect_work("")
 
     def _dispatch(self, frame: Frame, number: Any) -> Frame:
         kind = frame.header["type"]
@@ -138,6 +149,8 @@ class Server:
                 settings, crop = EdgeSettings.from_wire(frame.header["settings"]), Window(*frame.header["crop"])
                 result = compare_edges(frame.arrays, settings, crop, frame.header["outputs"])
                 return Frame({"type": "result", "id": number, "statistics": dict(result.statistics)}, result.arrays)
+            if kind == "place":
+                return Frame({"type": "place", "id": number, "answer": _place(frame)})
             if kind == "patch_shifts":
                 return Frame({"type": "result", "id": number}, patch_shifts(frame.arrays).arrays)
             if kind == "figure":
@@ -151,6 +164,13 @@ class Server:
                 f"The request '{kind}' lacks a field or has one of the wrong form ({error})."
             ) from error
         raise ProtocolError(f"The worker knows no request '{kind[:100]}'.")
+
+
+def _place(frame: Frame) -> dict[str, Any]:
+    # Imported here: it needs SciPy, which single images do not.
+    from sr_plugin.worker.series_placement import describe_placement
+
+    return describe_placement(frame.header, frame.arrays)
 
 
 def _inspect(kind: str, card: ModelCard, path: Any) -> dict[str, Any]:
@@ -179,6 +199,10 @@ def main() -> None:
     sys.stdout = sys.stderr
     np.seterr(all="ignore")
     Server(sys.stdin.buffer, answers).serve()
+    answers.flush()
+    sys.stderr.flush()
+    # Everything is answered. Runtimes take up to a second to give their memory back, for which a run would wait.
+    os._exit(0)
 
 
 if __name__ == "__main__":

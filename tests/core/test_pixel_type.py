@@ -57,3 +57,18 @@ def test_valid_pixels_never_take_the_nodata_value():
     floating = np.array([[[-9999.0]]], np.float32)
     avoid_value(floating, -9999.0, np.ones(floating.shape, bool))
     assert -9999.0 < floating.item() < -9998.9
+
+
+@pytest.mark.parametrize("shape", [(3, 400, 301), (70000,), (0,), (2, 0, 5), ()])
+def test_large_arrays_are_cast_as_small_ones(shape):
+    values = np.random.default_rng(0).normal(30000, 30000, shape)
+    values = np.where(values > 60000, np.nan, values)
+    expected = np.clip(np.rint(np.nan_to_num(values, nan=0.0)), 0, 65535).astype(np.uint16)
+    found = cast_pixels(values.copy(), "uint16")
+    assert found.shape == shape
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_part_of_an_array_is_cast():
+    values = np.arange(60.0).reshape(3, 4, 5) + 0.6
+    np.testing.assert_array_equal(cast_pixels(values.copy()[:, 1:3, 2:4], "uint8"), np.rint(values)[:, 1:3, 2:4])

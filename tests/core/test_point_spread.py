@@ -59,3 +59,13 @@ def test_bad_values_are_refused():
         gaussian_sigma(2, 1.0)
     with pytest.raises(ValueError, match="unknown point spread"):
         reduce_image(np.zeros((1, 4, 4)), 2, PointSpread("airy"))
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3, 4, 8])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_block_means_are_the_box_function(scale, kind):
+    image = np.random.default_rng(scale).random((2, 5 * scale, 7 * scale)).astype(kind) * 9000
+    expected = image.astype(np.float64).reshape(2, 5, scale, 7, scale).mean(axis=(2, 4))
+    found = reduce_image(image, scale, PointSpread("box"))
+    assert found.dtype == kind
+    np.testing.assert_allclose(found, expected, rtol=1e-6)

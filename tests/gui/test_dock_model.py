@@ -175,7 +175,7 @@ def test_installed_models_come_and_go(panel, bare_file, monkeypatch, tmp_path):
     monkeypatch.setenv("SR_PLUGIN_DATA", str(tmp_path / "data"))
     install_model(find_model(bare_file), "installed-one")
     panel.refresh_models()
-    assert texts(panel)[3] == "Installed"
+    assert "Installed" in texts(panel)
     panel.model_section.choose("installed-one")
     assert panel.parameters()["MODEL"] == "installed-one" and panel.model_section.missing() == ""
     panel.refresh_models()
@@ -184,6 +184,15 @@ def test_installed_models_come_and_go(panel, bare_file, monkeypatch, tmp_path):
     panel.refresh_models()
     assert panel.parameters()["MODEL"] == "" and panel.model_section.missing() == "Choose a model."
     assert not panel.model_section.card_view.isVisibleTo(panel)
+
+
+def test_only_models_for_one_raster_are_offered(panel):
+    from sr_plugin.core.catalogue import shipped_models
+    from sr_plugin.gui.dock.model_list import model_groups
+
+    offered = [entry.reference for entry in model_groups()[0][1]]
+    assert "s2-rgbn-x2" in offered and "s2-fuse-20m" not in offered
+    assert offered == [card.name for card in shipped_models() if card.kind == "single-image"]
 
 
 def test_the_usual_model_of_the_user_is_preset(iface, user_settings):

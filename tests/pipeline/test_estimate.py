@@ -5,6 +5,7 @@ import pytest
 
 pytest.importorskip("osgeo", reason="GDAL's Python bindings are not installed")
 
+from sr_plugin.core.grid import Window  # noqa: E402
 from sr_plugin.pipeline.estimate import estimate_run, read_pixels, remember_speed  # noqa: E402
 from sr_plugin.pipeline.memory import choose_tile, total_memory  # noqa: E402
 from sr_plugin.pipeline.prepare import prepare_run  # noqa: E402
@@ -87,3 +88,42 @@ def test_tiles_are_a_multiple_of_64_and_fit_the_memory(prepared, monkeypatch):
         side = choose_tile(card, 2, 4)
         assert side % 64 == 0 and 64 <= side <= 512
     assert np.isclose(side, 512)
+
+
+@pytest.mark.parametrize(
+    "size, fitting, expected",
+    [
+        # Two tiles a side read 547 pixels each: 512 with a margin on one side alone.
+        ((1024, 1024), 547**2, 512),
+        # One pixel less, and three a side have to do; 384, 384 and 256 need less memory than 448, 448 and 128.
+        ((1024, 1024), 547**2 - 1, 384),
+        # A raster that is narrower than a tile has no margins there, so a longer one does not widen them.
+        ((300, 5000), 300 * 582, 512),
+        ((300, 5000), 300 * 581, 448),
+        # Nothing is gained by a tile beyond the raster.
+        ((100, 90), 10**9, 128),
+        ((4000, 4000), 1, 64),
+    ],
+)
+def test_the_tile_with_the_least_margins_within_the_memory(prepared, monkeypatch, size, fitting, expected):
+    card, raster = prepared().plan.card, Window(0, 0, *size)
+    monkeypatch.setattr("sr_plugin.pipeline.memory.total_memory", lambda: 6 * fitting)
+    monkeypatch.setattr("sr_plugin.pipeline.memory.bytes_per_pixel", lambda card: 1)
+    assert choose_tile(card, 35, 4, raster, raster) == expected
+
+
+def test_margins_outside_the_area_take_memory(prepared, monkeypatch):
+    card = prepared().plan.card
+    monkeypatch.setattr("sr_plugin.pipeline.memory.total_memory", lambda: 6 * 547**2)
+    monkeypatch.setattr("sr_plugin.pipeline.memory.bytes_per_pixel", lambda card: 1)
+    assert choose_tile(card, 35, 4, Window(500, 500, 1024, 1024), Window(0, 0, 9000, 9000)) == 384
+
+
+def test_a_container_may_use_less_than_the_machine_has(monkeypatch, tmp_path):
+    limit = tmp_path / "memory.max"
+    monkeypatch.setattr("sr_plugin.pipeline.memory._CONTAINER_LIMITS", (str(limit), str(tmp_path / "missing")))
+    machine = total_memory()
+    limit.write_text("max\n")
+    assert total_memory() == machine
+    limit.write_text("123456789\n")
+    assert total_memory() == 123456789

@@ -1,5 +1,7 @@
 """Whether a raster fits a model, told before the run."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,10 @@ def test_another_resolution_is_told_with_the_figure(size, told):
 def test_eight_bit_is_told():
     (sentence,) = check_match(CARD, utm(10.0), bands("uint8"))
     assert "8-bit" in sentence and "Use " in sentence
+
+
+def test_eight_bit_is_well_for_a_model_of_any_scale():
+    assert check_match(replace(CARD, value_range=VALUE_RANGES["any-scale"]), utm(10.0), bands("uint8")) == []
 
 
 def test_a_wrong_order_is_told_with_the_right_one():

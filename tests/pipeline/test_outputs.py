@@ -145,3 +145,15 @@ def test_consistency_by_the_cards_point_spread(run, project_dir, scale):
     pixels = read_raster(sample).astype(float)
     back = reduce_image(read_raster(result.output).astype(float), scale, find_model(f"s2-rgbn-x{scale}").psf)
     assert np.abs(back - pixels).mean() / pixels.mean() < 0.001
+
+
+def test_only_what_could_be_continued_waits_for_the_disk(make_raster, scene, run, tmp_path, monkeypatch):
+    waits, sync = [], os.fsync
+    monkeypatch.setattr(os, "fsync", lambda number: (waits.append(number), sync(number)))
+    counts = []
+    for listed in (True, False):
+        waits.clear()
+        run(make_raster(scene), "bicubic:2", listed=listed, output=str(tmp_path / f"{listed}.tif"))
+        counts.append(len(waits))
+    # The journal's head and its entry wait no more; the result still does before it takes its name.
+    assert counts[0] - counts[1] >= 2 and counts[1] >= 1

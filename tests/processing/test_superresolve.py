@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import math
 import os
 import shutil
@@ -312,3 +313,57 @@ def _corner_of(path, pixels):
     dataset = gdal.Open(str(path))
     left, width, _, top, _, height = dataset.GetGeoTransform()
     return f"{left},{left + pixels * width},{top + pixels * height},{top}"
+
+
+@pytest.fixture
+def sample_raster(project_dir):
+    (path,) = glob.glob(os.path.join(project_dir, "resources", "sample", "*.tif"))
+    return path
+
+
+def test_the_uncertainty_is_a_second_raster_with_its_own_look(run, sample_raster, tmp_path, read_pixels):
+    from qgis.core import QgsProcessingContext, QgsProcessingFeedback, QgsProject, QgsRasterLayer
+
+    pytest.importorskip("onnxruntime")
+    path, project, context = str(tmp_path / "u.tif"), QgsProject.instance(), QgsProcessingContext()
+    context.setProject(project)
+    context.addLayerToLoadOnCompletion(path, QgsProcessingContext.LayerDetails("Uncertainty", project, "UNCERTAINTY"))
+    steps, feedback = [], QgsProcessingFeedback()
+    feedback.progressChanged.connect(steps.append)
+    outputs = run(
+        sample_raster, feedback, context, MODEL="s2-rgbn-x2", UNCERTAINTY=path, EXTENT=_upper_left(sample_raster, 40)
+    )
+    assert outputs["UNCERTAINTY"] == path and read_pixels(outputs["OUTPUT"]).dtype == np.uint16
+    uncertainty = read_pixels(path)
+    assert uncertainty.dtype == np.float32 and uncertainty.shape == (4, 80, 80) and 1 < np.median(uncertainty) < 500
+    assert steps == sorted(steps) and any(5 < step < 12 for step in steps) and steps[-1] == 100
+    layer = QgsRasterLayer(path, "u")
+    context.layerToLoadOnCompletionDetails(path).postProcessor().postProcessLayer(layer, context, feedback)
+    renderer = layer.renderer()
+    assert renderer.type() == "singlebandpseudocolor" and renderer.classificationMin() == 0
+    assert 1 < renderer.classificationMax() <= uncertainty[0].max()
+
+
+def test_result_and_uncertainty_need_two_names(run, sample_raster, tmp_path):
+    from qgis.core import QgsProcessingException
+
+    path = str(tmp_path / "same.tif")
+    with pytest.raises(QgsProcessingException, match="same name"):
+        run(sample_raster, MODEL="s2-rgbn-x2", OUTPUT=path, UNCERTAINTY=path)
+    assert not os.path.exists(path)
+
+
+def test_the_limit_of_the_uncertainty_reaches_the_run(run, sample_raster, tmp_path):
+    from osgeo import gdal
+
+    outputs = run(sample_raster, MODEL="s2-rgbn-x2", UNCERTAINTY_LIMIT=30, EXTENT=_upper_left(sample_raster, 24))
+    settings = gdal.Open(outputs["OUTPUT"]).GetMetadataItem("SR_SETTINGS")
+    assert '"bicubic_above_uncertainty": 30.0' in settings
+
+
+def _upper_left(path, pixels):
+    """Extent of a square in the upper-left corner of a raster."""
+    from osgeo import gdal
+
+    x, width, _, y, _, height = gdal.Open(path).GetGeoTransform()
+    return f"{x},{x + pixels * width},{y + pixels * height},{y}"

@@ -7,6 +7,7 @@ from sr_plugin.core.builtin import builtin_card
 from sr_plugin.core.card import BandSpec, ModelCard, PointSpread, WeightFile
 from sr_plugin.core.errors import ModelFailed, ModelUnreadable, OutOfMemory, ProtocolError
 from sr_plugin.core.grid import Window
+from sr_plugin.core.point_spread import reduce_image
 from sr_plugin.core.protocol import NamedArray
 from sr_plugin.core.radiometry import BandScaling, compose
 from sr_plugin.core.resampling import enlarge_cubic, enlarge_nearest
@@ -14,7 +15,8 @@ from sr_plugin.core.session import LoadedModel, RunSettings, TileTask
 from sr_plugin.core.value_range import VALUE_RANGES, ValueRange
 from sr_plugin.worker import engine as engine_module
 from sr_plugin.worker.backends.base import Backend, is_out_of_memory
-from sr_plugin.worker.engine import Engine, pad_by_reflection
+from sr_plugin.worker.engine import Engine
+from sr_plugin.worker.padding import pad_by_reflection
 
 
 class Doubling(Backend):
@@ -120,6 +122,21 @@ def test_consistency(monkeypatch):
     assert np.sqrt(bound["consistency_sum"] / bound["consistency_count"]) < 0.5
 
 
+@pytest.mark.parametrize("psf", [PointSpread(), PointSpread("gaussian", 0.3)])
+@pytest.mark.parametrize("place", [Window(5, 4, 20, 17), Window(0, 0, 9, 30), Window(12, 20, 18, 10)])
+def test_the_consistency_figure_is_that_of_the_whole_tile_within_the_crop(monkeypatch, psf, place):
+    pixels = np.random.default_rng(3).integers(500, 9000, (3, 30, 30)).astype(np.uint16)
+    card = network_card(psf=psf)
+    whole, _ = infer(load(monkeypatch, card, Doubling(1.01)), pixels)
+    out, statistics = infer(load(monkeypatch, card, Doubling(1.01)), pixels, crop=place)
+    inside = (slice(None), slice(place.row, place.bottom), slice(place.col, place.right))
+    fine = place.scaled(2)
+    np.testing.assert_array_equal(out, whole[:, fine.row : fine.bottom, fine.col : fine.right])
+    back = reduce_image(whole.astype(np.float64), 2, psf)
+    assert statistics["consistency_sum"] == pytest.approx(((back - pixels)[inside] ** 2).sum(), rel=1e-5)
+    assert statistics["consistency_count"] == 3 * place.width * place.height
+
+
 def test_a_network_that_breaks_its_promise_is_told(monkeypatch):
     with pytest.raises(ModelFailed, match="card promises"):
         infer(load(monkeypatch, network_card(), Doubling(scale=3)), np.zeros((3, 4, 4), np.uint16))
@@ -165,3 +182,36 @@ def test_a_file_that_is_no_onnx_model(tmp_path):
 )
 def test_the_many_words_for_out_of_memory(error, expected):
     assert is_out_of_memory(error) is expected
+
+
+class Leaning(Doubling):
+    """A network whose answer depends on how the image is turned: it adds a ramp to the right."""
+
+    def forward(self, batch):
+        fine = super().forward(batch)
+        return fine + np.linspace(0, 0.02, fine.shape[-1], dtype=np.float32)
+
+
+def test_the_spread_takes_the_place_of_the_result(monkeypatch):
+    pixels = np.full((3, 8, 12), 3000, np.uint16)
+    engine = load(monkeypatch, network_card(), Leaning(), output_type="float32", spread=True)
+    out, statistics = infer(engine, pixels, crop=Window(2, 1, 9, 6))
+    ramp, down = np.linspace(0, 200, 24), np.linspace(0, 200, 16)[:, None]
+    views = [np.broadcast_to(v, (16, 24)) for v in (ramp, ramp[::-1], down, down[::-1])]
+    expected = np.std([*views, *views], axis=0)[2:14, 4:22]
+    assert out.dtype == np.float32 and out.shape == (3, 12, 18)
+    np.testing.assert_allclose(out[0], expected, atol=0.05)
+    assert np.isnan(statistics["consistency_sum"])
+
+
+def test_bicubic_takes_over_where_the_spread_is_above_the_limit(monkeypatch):
+    pixels = np.random.default_rng(2).integers(2000, 4000, (3, 8, 8)).astype(np.uint16)
+    deviation, _ = infer(load(monkeypatch, network_card(), Leaning(), output_type="float32", spread=True), pixels)
+    plain, _ = infer(load(monkeypatch, network_card(), Leaning()), pixels)
+    limit = float(np.median(deviation))
+    guarded, _ = infer(load(monkeypatch, network_card(), Leaning(), spread_limit=limit), pixels)
+    safe = np.round(enlarge_cubic(pixels.astype(np.float64), 2))
+    uncertain = deviation > limit
+    assert 0.2 < uncertain.mean() < 0.8
+    np.testing.assert_array_equal(guarded[~uncertain], plain[~uncertain])
+    np.testing.assert_allclose(guarded[uncertain], safe[uncertain], atol=1)

@@ -19,6 +19,7 @@ from sr_plugin.core.radiometry import BandScaling, compose  # noqa: E402
 from sr_plugin.core.session import RunSettings  # noqa: E402
 from sr_plugin.core.value_range import VALUE_RANGES  # noqa: E402
 from sr_plugin.worker.architectures.build import build_network  # noqa: E402
+from sr_plugin.worker.backends import openvino_backend  # noqa: E402
 from sr_plugin.worker.backends.openvino_backend import OpenVinoBackend, device_available, reduced_type  # noqa: E402
 from sr_plugin.worker.backends.runtimes import ONNXRUNTIME, OPENVINO, TORCH  # noqa: E402
 
@@ -100,6 +101,25 @@ def test_a_damaged_graph_is_made_anew(checkpoint, tmp_path, suffix, size):
     made = kept.stat()
     np.testing.assert_array_equal(OPENVINO.open(checkpoint, "cpu", EXACT).forward(batch), expected)
     assert (kept.stat().st_ino, kept.stat().st_mtime_ns) == (made.st_ino, made.st_mtime_ns)
+
+
+def resident_bytes():
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is read from /proc")
+def test_tiles_of_many_shapes_share_working_memory(checkpoint, monkeypatch):
+    shapes = [(3, 240 + 8 * n, 256) for n in range(5)]
+    backend = OpenVinoBackend(checkpoint, checkpoint.weights[0], "cpu", EXACT)
+    # 16 channels on the enlarged grid are 15 MB, of which a graph holds about two.
+    monkeypatch.setattr(openvino_backend, "_LARGEST_KEPT", 1 << 20)
+    first = backend.forward(tile(*shapes[0]))
+    before = resident_bytes()
+    for shape in shapes[1:]:
+        backend.forward(tile(*shape))
+    assert resident_bytes() - before < 40 << 20
+    np.testing.assert_allclose(backend.forward(tile(*shapes[0])), first, atol=1e-6)
 
 
 def test_batches_run_together(checkpoint):

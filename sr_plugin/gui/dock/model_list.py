@@ -45,7 +45,8 @@ def _title(card: ModelCard) -> str:
 
 
 def _entries(cards: List[ModelCard]) -> List[ModelEntry]:
-    return [ModelEntry(card.name, _title(card), card) for card in cards]
+    """Entries of the models that take one raster."""
+    return [ModelEntry(card.name, _title(card), card) for card in cards if card.takes_one_raster]
 
 
 def model_groups() -> List[Tuple[str, List[ModelEntry]]]:

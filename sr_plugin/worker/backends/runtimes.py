@@ -14,6 +14,7 @@ from typing import Any
 from sr_plugin.core.card import ModelCard, WeightFile
 from sr_plugin.core.session import RunSettings
 from sr_plugin.worker.backends.base import Backend
+from sr_plugin.worker.backends.in_turn import InTurn
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,12 @@ class Runtime:
         return self._module().reduced_type(device)
 
     def open(self, card: ModelCard, device: str, settings: RunSettings) -> Backend:
-        """Load the model.
+        """Load the model; the backend may be called from several threads.
 
         Raises:
             SuperResolutionError: from loading.
         """
-        return getattr(self._module(), self.backend)(card, self.weight(card), device, settings)
+        return InTurn(getattr(self._module(), self.backend)(card, self.weight(card), device, settings))
 
     def _module(self) -> Any:
         return import_module(f"sr_plugin.worker.backends.{self.module}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from sr_plugin.core.card import ModelCard, WeightFile
 from sr_plugin.core.errors import DeviceUnavailable, ModelFailed, OutOfMemory
 from sr_plugin.core.session import LoadedModel, RunSettings
-from sr_plugin.worker.backends.base import Backend, is_out_of_memory, thread_count
+from sr_plugin.worker.backends.base import Backend, Finish, check_output, is_out_of_memory, thread_count
 
 
 def device_available(device: str) -> bool:
@@ -94,14 +95,26 @@ class TorchBackend(Backend):
         version = f"torch {self._torch.__version__}"
         return LoadedModel(version, str(self._device), _device_name(self._device), precision, notes)
 
-    def forward(self, batch: np.ndarray) -> np.ndarray:
+    def forward(self, *inputs: np.ndarray) -> np.ndarray:
         """See :class:`Backend`."""
+        with self._failures_told():
+            return np.ascontiguousarray(self._compute(*inputs).cpu().numpy())
+
+    def _compute(self, *inputs: np.ndarray) -> Any:
+        """The network's output on the device, float32."""
+        torch = self._torch
+        with torch.inference_mode(), self._autocast():
+            tensors = [torch.from_numpy(batch).to(self._device) for batch in inputs]
+            # Views of a series come as five-dimensional batches, which have no such layout.
+            laid = [t.contiguous(memory_format=torch.channels_last) if t.ndim == 4 else t for t in tensors]
+            return self._network(*laid).float()
+
+    @contextmanager
+    def _failures_told(self) -> Iterator[None]:
         torch = self._torch
         try:
-            with torch.inference_mode(), self._autocast():
-                tensor = torch.from_numpy(batch).to(self._device).contiguous(memory_format=torch.channels_last)
-                output = self._network(tensor)
-            return np.ascontiguousarray(output.float().cpu().numpy())
+            with torch.inference_mode():
+                yield
         except (RuntimeError, MemoryError) as error:
             if is_out_of_memory(error):
                 if self._device.type == "cuda":
@@ -109,6 +122,34 @@ class TorchBackend(Backend):
                 raise OutOfMemory(f"The model ran out of memory on {_device_name(self._device)}.") from error
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
             raise ModelFailed(f"The network failed on a tile ({reason}).") from error
+
+    @property
+    def finishes(self) -> bool:
+        """See :class:`Backend`."""
+        return self._device.type == "cuda"
+
+    def forward_finished(self, batch: np.ndarray, finish: Finish) -> np.ndarray:
+        """See :class:`Backend`."""
+        with self._failures_told():
+            output = self._compute(batch)[0]
+            check_output(tuple(output.shape), finish.shape, bool(self._torch.isfinite(output).all()))
+            return self._final(output, finish).cpu().numpy().view(finish.pixel_type)
+
+    def _final(self, output: Any, finish: Finish) -> Any:
+        """Final pixels on the device, of unsigned types the bits, which torch knows for 8 bits only."""
+        torch, crop = self._torch, finish.crop
+        limits = np.iinfo(finish.pixel_type)
+        pixels = output[:, crop.row : crop.bottom, crop.col : crop.right]
+        gain, offset = (
+            torch.tensor(values, dtype=pixels.dtype, device=pixels.device)[:, None, None]
+            for values in (finish.gain, finish.offset)
+        )
+        pixels = (pixels * gain + offset).round_().clamp_(limits.min, limits.max)
+        # Through a wider type: what a cast does to numbers beyond a type's range is left to the device.
+        wide = pixels.to(torch.int32)
+        if limits.max == 65535:
+            wide = torch.where(wide > 32767, wide - 65536, wide)
+        return wide.to(torch.int16 if limits.bits == 16 else getattr(torch, finish.pixel_type)).contiguous()
 
     def _autocast(self) -> Any:
         if self._reduced is None:

@@ -1,0 +1,58 @@
+"""One tile through a model in eight views: how far its answers differ says how much of them is guessed.
+
+Flips and quarter turns of an image are images too, and what is really in the scene does not depend on how it is turned.
+The same views serve as "geometric self-ensemble" in B. Lim et al., Enhanced deep residual networks for single image
+super-resolution, 2017 (arXiv:1707.02921).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+#: Views of a tile whose sides may be swapped, and of one whose sides may not.
+EIGHT, FOUR = 8, 4
+
+
+def _turned(image: np.ndarray, turns: int, flipped: bool) -> np.ndarray:
+    view = np.rot90(image, turns, (1, 2))
+    return np.ascontiguousarray(view[:, :, ::-1] if flipped else view)
+
+
+def _turned_back(image: np.ndarray, turns: int, flipped: bool) -> np.ndarray:
+    return np.rot90(image[:, :, ::-1] if flipped else image, -turns, (1, 2))
+
+
+def _views(swap: bool) -> Iterator[tuple[int, bool]]:
+    for turns in range(0, 4, 1 if swap else 2):
+        yield turns, False
+        yield turns, True
+
+
+def spread(
+    image: np.ndarray, enlarge: Callable[[np.ndarray], np.ndarray], swap: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
+    """What a model makes of an image, and the standard deviation of that over the views.
+
+    Args:
+        image: ``(bands, h, w)``.
+        enlarge: the model, ``(bands, h, w)`` to ``(bands', h * scale, w * scale)``.
+        swap: whether the model takes tiles with sides swapped; without, the four views that keep them are used.
+
+    Returns:
+        The result of the image as it is, and the standard deviation, both ``(bands', h * scale, w * scale)`` in the
+        units of the result.
+    """
+    first = enlarge(image)
+    count, total, squares = 0, np.zeros_like(first), np.zeros_like(first)
+    for turns, flipped in _views(swap):
+        count += 1
+        if not turns and not flipped:
+            # Differences from the first result are summed, which loses no digits of large values.
+            continue
+        difference = _turned_back(enlarge(_turned(image, turns, flipped)), turns, flipped) - first
+        total += difference
+        squares += difference * difference
+    variance = squares / count - (total / count) ** 2
+    return first, np.sqrt(np.maximum(variance, 0))
