@@ -181,12 +181,15 @@ def test_pictures_follow_the_training_until_an_earlier_one_is_chosen(running, pa
 def test_the_form_knows_the_dataset_and_what_suits_it(empty, panel, tmp_path):
     form = panel.form
     assert form.missing() == "Choose a dataset." and not form.start_button.isEnabled()
-    form.dataset.setFilePath(write_dataset(tmp_path / "pairs"))
+    form.dataset.setFilePath(write_dataset(tmp_path / "pairs", bands=4))
     wait_until(lambda: not form.missing())
-    assert form.dataset_note.text() == "x2, 3 bands, 4 patches to train, 2 to validate"
+    assert form.dataset_note.text() == "x2, 4 bands, 4 patches to train, 2 to validate"
     assert form.parameters()["ARCHITECTURE"] == "edsr_bicubic" and form.steps.value() == 20000
     form.preset.setCurrentIndex(form.preset.findData("fine-tune"))
-    assert form.parameters()["MODEL"] == "s2-rgbn-x2", "the shipped model of this scale"
+    offered = {form.start.itemData(index) for index in range(form.start.count())}
+    assert "model:s2-rgbn-x2" in offered and "model:s2-rgbn-x4" not in offered, "the shipped models of this scale"
+    form.start.setCurrentIndex(form.start.findData("model:s2-rgbn-x2"))
+    assert form.parameters()["MODEL"] == "s2-rgbn-x2"
     form.preset.setCurrentIndex(form.preset.findData("gan"))
     assert "invent" in form.hint.text()
 

@@ -21,7 +21,7 @@ from qgis.PyQt.QtWidgets import (
 )
 
 from sr_plugin.core.architectures.registry import FAMILIES
-from sr_plugin.core.card import BAND_FUSION, MULTI_IMAGE, SINGLE_IMAGE, TRANSLATION
+from sr_plugin.core.card import BAND_FUSION, MULTI_IMAGE, SINGLE_IMAGE, TRANSLATION, ModelCard
 from sr_plugin.core.catalogue import available_models
 from sr_plugin.core.dataset import Dataset
 from sr_plugin.core.dataset_card import DatasetCard
@@ -64,6 +64,16 @@ def dataset_sentence(card: DatasetCard) -> str:
         card.counts.get("train", 0), card.counts.get("validation", 0)
     )
     return f"{kinds[card.kind]}, " + tr("{} bands").format(bands) + f", {counts}"
+
+
+def _suits(model: ModelCard, dataset: DatasetCard) -> bool:
+    """Whether a model of the same kind has the scale and the bands of a dataset."""
+    if model.kind in (MULTI_IMAGE, BAND_FUSION):
+        # Their bands and scales are counted in ways of their own; the training checks them.
+        return True
+    bands = len(model.input_bands), len(model.output_bands or model.input_bands)
+    same = bands == (len(dataset.low.bands), len(dataset.target.bands))
+    return model.scale == dataset.scale and (same or model.per_band)
 
 
 class TeachForm(QWidget):
@@ -306,8 +316,7 @@ class TeachForm(QWidget):
         found = []
         for card in available_models():
             trainable = any(weight.container != "onnx" for weight in card.weights)
-            scale = self._card is None or kind != SINGLE_IMAGE or card.scale == self._card.scale
-            if trainable and card.kind == kind and scale:
+            if trainable and card.kind == kind and (self._card is None or _suits(card, self._card)):
                 found.append((card.title or card.name, card.name))
         return found
 
