@@ -56,7 +56,12 @@ def _numbers(names: Tuple[str, ...]) -> Tuple[int, ...]:
     return tuple(int(name) for name in names)
 
 
-def _extent(text: str) -> Tuple[float, float, float, float]:
+def extent_argument(text: str) -> Tuple[float, float, float, float]:
+    """``xmin,ymin,xmax,ymax`` as numbers.
+
+    Raises:
+        argparse.ArgumentTypeError: when the text is no extent.
+    """
     try:
         xmin, ymin, xmax, ymax = (float(part) for part in text.split(","))
     except ValueError:
@@ -98,7 +103,7 @@ def add_parser(commands: Any) -> None:
         "--align-to", default="", metavar="RASTER", help="give the result the grid of this raster, by cubic convolution"
     )
     parser.add_argument("--gaps-as-mask", action="store_true", help="mark gaps by a mask band, not by a nodata value")
-    parser.add_argument("--extent", type=_extent, metavar="XMIN,YMIN,XMAX,YMAX", help="in the raster's CRS")
+    parser.add_argument("--extent", type=extent_argument, metavar="XMIN,YMIN,XMAX,YMAX", help="in the raster's CRS")
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda:N|mps")
     parser.add_argument("--precision", default="auto", choices=PRECISIONS)
     parser.add_argument("--tile", type=int, default=0, metavar="N", help="side in input pixels, 0: by memory")

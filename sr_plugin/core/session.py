@@ -230,6 +230,38 @@ class ModelSession(ABC):
         """
         raise RuntimeMissing("Edges cannot be found where this model runs.", "Use a local worker.")
 
+    def evaluate(
+        self, part: str, arrays: Sequence[NamedArray], settings: Mapping[str, Any], crop: Window
+    ) -> Future[TileResult]:
+        """Queue one window in which results are evaluated; no model is needed.
+
+        Args:
+            part: what to do, see below.
+            arrays: rasters of the window with its halo in physical units: ``input`` ``(bands, h / ratio, w / ratio)``,
+                which is enlarged to ``bicubic``, ``result``, ``result2``, ..., and ``truth`` where there is one,
+                ``(bands, h, w)``; ``valid_<name>`` beside any of them: not 0 where it has data; ``match_<name>``
+                ``(bands, 2, n)`` beside a candidate: values, and what they are changed to before all else.
+            settings: :meth:`sr_plugin.core.evaluation.EvaluationSettings.to_wire`.
+            crop: the part to keep and to count, in pixels of the fine grid; it begins at a multiple of the cell.
+
+        Parts:
+            ``sample``: answers the valid pixels of the kept part, ``(bands, n)`` for each raster on the fine grid, and
+            their flat ``positions`` in it. With an array ``chosen`` ``(h, w)``, only those where it is not 0, and those
+            of the ``input`` repeated; without, the statistics hold shifts: ``truth.row``, ``truth.column`` in fine
+            pixels against the enlarged input, ``<name>.row``, ``<name>.column`` of each candidate in input pixels.
+            ``measure``: answers ``sums`` ``(rows, columns, candidates, measures)`` of the cells, candidates with
+            ``bicubic`` first, measures as :func:`sr_plugin.core.evaluation.measure_names`; and ``histogram_<name>``
+            ``(bands, bins)``.
+            ``fit``: trains and tests a forest for each raster; arrays ``(bands, n)`` by name, ``classes`` ``(n,)`` and
+            ``train`` ``(n,)``. Statistics: ``<name>.accuracy``, ``<name>.kappa``, ``<name>.f1``.
+            ``classify``: counts pixels with these forests; settings ``{"classes": number, "evaluation": ...}``.
+            Statistics: ``<name>.class.<number>``, ``<name>.agree``, ``pixels``.
+
+        Returns:
+            A future of the arrays and statistics. It fails with RuntimeMissing where a package is missing.
+        """
+        raise RuntimeMissing("Results cannot be evaluated where this model runs.", "Use a local worker.")
+
     def patch_shifts(self, arrays: Sequence[NamedArray]) -> Future[TileResult]:
         """Queue pairs of small images whose displacements are wanted; no model is needed.
 

@@ -78,7 +78,10 @@ class _Sessions:
 
 
 def prepare_patiently(
-    request: SuperResolveRequest, feedback: RunFeedback, factory: _SessionFactory, prepare: Preparation = prepare_run
+    request: SuperResolveRequest,
+    feedback: RunFeedback,
+    factory: _SessionFactory,
+    prepare: Optional[Preparation] = None,
 ) -> PreparedRun:
     """As :func:`prepare_run`, or another preparation, but a cancel works even while a source blocks.
 
@@ -87,9 +90,10 @@ def prepare_patiently(
         SuperResolutionError: from :func:`prepare_run`.
     """
     relay, sessions = FeedbackRelay(feedback), _Sessions(factory)
-    prepare = prepare_run if request.fusion is None else prepare_fusion
+    usual = prepare_run if request.fusion is None else prepare_fusion
+    chosen: Preparation = prepare or usual
     try:
-        return run_patiently("sr-prepare", lambda: prepare(request, relay, sessions), relay.pass_on)
+        return run_patiently("sr-prepare", lambda: chosen(request, relay, sessions), relay.pass_on)
     except Cancelled:
         sessions.kill()
         raise

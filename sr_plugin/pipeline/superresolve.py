@@ -15,7 +15,7 @@ from sr_plugin.pipeline.cancellable import Preparation, prepare_patiently
 from sr_plugin.pipeline.estimate import read_pixels, remember_speed
 from sr_plugin.pipeline.interrupted import RunEntry
 from sr_plugin.pipeline.journal import Computation
-from sr_plugin.pipeline.prepare import PreparedRun, prepare_run
+from sr_plugin.pipeline.prepare import PreparedRun
 from sr_plugin.pipeline.request import RunFeedback, SilentFeedback, SuperResolveRequest, SuperResolveResult
 from sr_plugin.pipeline.samples import sample_pieces
 from sr_plugin.pipeline.threads import run_patiently
@@ -145,7 +145,7 @@ def superresolve(
     request: SuperResolveRequest,
     feedback: Optional[RunFeedback] = None,
     open_session: Optional[SessionFactory] = None,
-    prepare: Preparation = prepare_run,
+    prepare: Optional[Preparation] = None,
 ) -> SuperResolveResult:
     """Super-resolve a raster.
 
@@ -153,7 +153,7 @@ def superresolve(
         request: what is asked for.
         feedback: progress, messages and cancel.
         open_session: where the model runs; a worker process unless given.
-        prepare: checks and plans the request; for a raster unless given.
+        prepare: checks and plans the request; what a raster or a fusion of bands needs unless given.
 
     Raises:
         Cancelled: when the user cancelled.

@@ -46,6 +46,7 @@ class SuperResolutionProvider(QgsProcessingProvider):
     def loadAlgorithms(self) -> None:  # noqa: N802 - QGIS API
         """Add the algorithms."""
         from sr_plugin.processing.compareedges import CompareEdgesAlgorithm
+        from sr_plugin.processing.evaluate import EvaluateAlgorithm
         from sr_plugin.processing.exportmodel import ExportModelAlgorithm
         from sr_plugin.processing.modelinfo import ModelInfoAlgorithm
         from sr_plugin.processing.preparepairs import PreparePairsAlgorithm
@@ -61,6 +62,7 @@ class SuperResolutionProvider(QgsProcessingProvider):
             SuperResolveLandsatAlgorithm,
             SuperResolveTimeSeriesAlgorithm,
             CompareEdgesAlgorithm,
+            EvaluateAlgorithm,
             ModelInfoAlgorithm,
             ExportModelAlgorithm,
             PreparePairsAlgorithm,

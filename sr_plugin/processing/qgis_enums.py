@@ -14,6 +14,7 @@ from qgis.core import (
     QgsProcessingParameterDefinition,
     QgsProcessingParameterFile,
     QgsProcessingParameterNumber,
+    QgsWkbTypes,
 )
 
 if hasattr(Qgis, "ProcessingParameterFlag"):
@@ -53,6 +54,11 @@ if hasattr(Qgis, "CrsWktVariant"):
     GDAL_WKT = Qgis.CrsWktVariant.PreferredGdal
 else:
     GDAL_WKT = QgsCoordinateReferenceSystem.WktVariant.WKT_PREFERRED_GDAL
+
+if hasattr(Qgis, "WkbType"):
+    POLYGON_GEOMETRY = Qgis.WkbType.Polygon
+else:
+    POLYGON_GEOMETRY = QgsWkbTypes.Type.Polygon
 
 if hasattr(Qgis, "ProcessingDateTimeParameterDataType"):
     DATE_ONLY = Qgis.ProcessingDateTimeParameterDataType.Date

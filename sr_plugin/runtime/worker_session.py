@@ -36,7 +36,7 @@ _QUIT_SECONDS = 5.0
 _PATIENCE = 60.0
 #: Loading a library may stop all threads of a Python for long, so other requests get so many times that patience.
 _LOADING = 5.0
-_TILES = ("infer", "edges", "patch_shifts")
+_TILES = ("infer", "edges", "evaluate", "patch_shifts")
 
 
 class WorkerSession(ModelSession):
@@ -259,6 +259,13 @@ class WorkerSession(ModelSession):
         part = [crop.col, crop.row, crop.width, crop.height]
         header = {"type": "edges", "settings": settings.to_wire(), "crop": part, "outputs": list(outputs)}
         return self._tile(header, arrays)
+
+    def evaluate(
+        self, part: str, arrays: Sequence[NamedArray], settings: Mapping[str, Any], crop: Window
+    ) -> Future[TileResult]:
+        """See :class:`ModelSession`."""
+        box = [crop.col, crop.row, crop.width, crop.height]
+        return self._tile({"type": "evaluate", "part": part, "settings": dict(settings), "crop": box}, arrays)
 
     def place_views(
         self, arrays: Sequence[NamedArray], series: SeriesSettings, origins: Sequence[Tuple[int, int]]

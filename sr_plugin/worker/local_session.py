@@ -15,6 +15,7 @@ from sr_plugin.core.session import LoadedModel, ModelSession, RunSettings, TileR
 from sr_plugin.worker import inspection
 from sr_plugin.worker.edges import compare_edges
 from sr_plugin.worker.engine import Engine
+from sr_plugin.worker.evaluate import Evaluator
 from sr_plugin.worker.figure import draw_figure
 from sr_plugin.worker.patch_registration import patch_shifts
 
@@ -24,6 +25,7 @@ class LocalSession(ModelSession):
 
     def __init__(self) -> None:
         self._engine = Engine()
+        self._evaluator = Evaluator()
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sr-model")
 
     def load(self, card: ModelCard, settings: RunSettings, samples: Sequence[NamedArray] = ()) -> LoadedModel:
@@ -51,6 +53,12 @@ class LocalSession(ModelSession):
     ) -> Future[TileResult]:
         """See :class:`ModelSession`."""
         return self._pool.submit(compare_edges, arrays, settings, crop, outputs)
+
+    def evaluate(
+        self, part: str, arrays: Sequence[NamedArray], settings: Mapping[str, Any], crop: Window
+    ) -> Future[TileResult]:
+        """See :class:`ModelSession`."""
+        return self._pool.submit(self._evaluator.answer, part, arrays, settings, crop)
 
     def place_views(
         self, arrays: Sequence[NamedArray], series: SeriesSettings, origins: Sequence[tuple[int, int]]
