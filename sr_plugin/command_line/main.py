@@ -8,7 +8,7 @@ import os
 import sys
 from typing import List, Optional
 
-from sr_plugin.command_line import model_command, superresolve_command
+from sr_plugin.command_line import evaluate_command, model_command, superresolve_command
 from sr_plugin.core.errors import Cancelled, SuperResolutionError
 from sr_plugin.core.locations import plugin_version
 from sr_plugin.runtime import environment_command
@@ -24,6 +24,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=plugin_version())
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     superresolve_command.add_parser(commands)
+    evaluate_command.add_parser(commands)
     model_command.add_parser(commands)
     environment_command.add_parser(commands)
     return parser

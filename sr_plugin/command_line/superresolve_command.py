@@ -18,14 +18,25 @@ from sr_plugin.core.session import PRECISIONS, ModelSession
 from sr_plugin.pipeline.align import align_result, plan_alignment, unaligned
 from sr_plugin.pipeline.band_choice import OTHER_BANDS
 from sr_plugin.pipeline.describe import SessionFactory
+from sr_plugin.pipeline.fusion_input import product_to_fuse
 from sr_plugin.pipeline.product_input import BandSelection, product_as_input
-from sr_plugin.pipeline.request import RunFeedback, SuperResolveRequest, SuperResolveResult
+from sr_plugin.pipeline.request import (
+    DEFAULT_FUSION,
+    FusionRequest,
+    RunFeedback,
+    SuperResolveRequest,
+    SuperResolveResult,
+    named_models,
+)
 from sr_plugin.pipeline.superresolve import superresolve, worker_factory
 from sr_plugin.raster.open_product import is_product
 from sr_plugin.raster.source import RasterSource
 
 #: Names of bands in products, common names included.
 _BAND_NAME = re.compile(r"B\d[\dA]?(_VCID_[12])?|S[RT]_B\d{1,2}|[a-z]{3,}\d{0,3}")
+
+#: Pixel size of all bands in metres -> how many times as fine as 10 m.
+_METRES = {"10": 1, "5": 2, "2.5": 4}
 
 
 def _names(text: str) -> Tuple[str, ...]:
@@ -45,7 +56,12 @@ def _numbers(names: Tuple[str, ...]) -> Tuple[int, ...]:
     return tuple(int(name) for name in names)
 
 
-def _extent(text: str) -> Tuple[float, float, float, float]:
+def extent_argument(text: str) -> Tuple[float, float, float, float]:
+    """``xmin,ymin,xmax,ymax`` as numbers.
+
+    Raises:
+        argparse.ArgumentTypeError: when the text is no extent.
+    """
     try:
         xmin, ymin, xmax, ymax = (float(part) for part in text.split(","))
     except ValueError:
@@ -64,6 +80,21 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--bands", type=_bands, default=(), metavar="1,2|B04,B03|red,nir", help="default: by name, else the first ones"
     )
+    parser.add_argument(
+        "--all-bands",
+        choices=sorted(_METRES, key=float),
+        metavar="10|5|2.5",
+        help="products only: all bands, in metres",
+    )
+    parser.add_argument(
+        "--fusion-models", default=DEFAULT_FUSION, metavar="NAMES", help="of --all-bands; default: %(default)s"
+    )
+    parser.add_argument(
+        "--band-model",
+        default="",
+        metavar="NAME|FILE",
+        help="of --all-bands, for what --model does not take: any-x2 ...",
+    )
     parser.add_argument("--mask-classes", type=_names, default=(), metavar="cloud_high,...", help="products only")
     parser.add_argument(
         "--reflectance", action="store_true", help="products only: write reflectance x 10000, not the product's numbers"
@@ -72,7 +103,7 @@ def add_parser(commands: Any) -> None:
         "--align-to", default="", metavar="RASTER", help="give the result the grid of this raster, by cubic convolution"
     )
     parser.add_argument("--gaps-as-mask", action="store_true", help="mark gaps by a mask band, not by a nodata value")
-    parser.add_argument("--extent", type=_extent, metavar="XMIN,YMIN,XMAX,YMAX", help="in the raster's CRS")
+    parser.add_argument("--extent", type=extent_argument, metavar="XMIN,YMIN,XMAX,YMAX", help="in the raster's CRS")
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda:N|mps")
     parser.add_argument("--precision", default="auto", choices=PRECISIONS)
     parser.add_argument("--tile", type=int, default=0, metavar="N", help="side in input pixels, 0: by memory")
@@ -160,6 +191,8 @@ def _readable(
 ) -> ContextManager[SuperResolveRequest]:
     if not is_product:
         return nullcontext(request)
+    if request.fusion is not None:
+        return product_to_fuse(request, args.mask_classes, feedback, factory)
     selection = BandSelection(args.bands, args.mask_classes, args.reflectance)
     return product_as_input(request, selection, feedback, factory)
 
@@ -184,6 +217,8 @@ def run(args: argparse.Namespace) -> int:
     product = is_product(args.input)
     if (args.mask_classes or args.reflectance) and not product:
         raise ParameterError("Only products have classes that can be masked, and factors that give reflectance.")
+    if args.all_bands and not product:
+        raise ParameterError("Only the bands of a Sentinel-2 product can all become equally fine.")
     request = SuperResolveRequest(
         input=args.input,
         output=args.output,
@@ -205,6 +240,9 @@ def run(args: argparse.Namespace) -> int:
         keep_partial=args.keep_partial,
         create_options=tuple(args.create_option),
         gaps_as_mask=args.gaps_as_mask,
+        fusion=FusionRequest((), named_models(args.fusion_models), _METRES[args.all_bands], args.band_model)
+        if args.all_bands
+        else None,
     )
     factory = _in_process if args.in_process else worker_factory(args.worker)
     feedback = TerminalFeedback(args.quiet)

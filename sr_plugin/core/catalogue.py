@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import List, Optional
 
 from sr_plugin.core.builtin import builtin_card
-from sr_plugin.core.card import ModelCard
+from sr_plugin.core.card import MULTI_IMAGE, ModelCard
 from sr_plugin.core.card_file import read_card
 from sr_plugin.core.digest import sha256_of
 from sr_plugin.core.errors import ModelNotFound, ModelUnreadable, SuperResolutionError
@@ -45,9 +45,9 @@ def installed_models() -> List[ModelCard]:
 
 
 def available_models() -> List[ModelCard]:
-    """Shipped, installed and the usual built-in models, in this order."""
+    """Shipped, installed and the usual built-in models that take one raster, in this order."""
     builtin = [card for card in map(builtin_card, OFFERED_BUILTINS) if card is not None]
-    return shipped_models() + installed_models() + builtin
+    return [card for card in shipped_models() + installed_models() + builtin if card.kind != MULTI_IMAGE]
 
 
 def _verified(card: ModelCard) -> ModelCard:

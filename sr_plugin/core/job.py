@@ -7,8 +7,10 @@ from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
 from sr_plugin.core.blending import BlendPlan
 from sr_plugin.core.card import ModelCard, card_from_wire, card_to_wire
+from sr_plugin.core.cells import CellPlace
 from sr_plugin.core.digest import sha256_of_json
 from sr_plugin.core.grid import Grid, Window
+from sr_plugin.core.series import CHANGES
 from sr_plugin.core.session import RunSettings
 from sr_plugin.core.tiling import TilePlan
 
@@ -29,6 +31,34 @@ class SourceIdentity:
 
 
 @dataclass(frozen=True)
+class CoarserSource:
+    """A further raster whose bands have larger pixels.
+
+    Attributes:
+        source: what is read.
+        grid: its grid.
+        place: where its first cell lies on the grid of the finest raster.
+    """
+
+    source: SourceIdentity
+    grid: Grid
+    place: CellPlace
+
+    @classmethod
+    def from_wire(cls, values: Mapping[str, Any]) -> CoarserSource:
+        """Inverse of :func:`dataclasses.asdict`."""
+        return cls(_source(values["source"]), _grid(values["grid"]), CellPlace(**values["place"]))
+
+
+def _source(values: Mapping[str, Any]) -> SourceIdentity:
+    return SourceIdentity(**{**values, "bands": tuple(values["bands"])})
+
+
+def _grid(values: Mapping[str, Any]) -> Grid:
+    return Grid(**{**values, "geotransform": tuple(values["geotransform"])})
+
+
+@dataclass(frozen=True)
 class JobPlan:
     """All that decides the pixels of a result.
 
@@ -44,6 +74,7 @@ class JobPlan:
         mask: digest of the mask polygons, empty without a mask.
         mask_band: gaps are marked by a mask band of the result instead of a nodata value.
         storage: the user's creation options of the result's file.
+        coarser: rasters that a band fusion takes beside the first one, the finer ones first.
     """
 
     source: SourceIdentity
@@ -57,6 +88,7 @@ class JobPlan:
     mask: str = ""
     storage: Tuple[str, ...] = ()
     mask_band: bool = False
+    coarser: Tuple[CoarserSource, ...] = ()
 
     @property
     def blended(self) -> bool:
@@ -80,6 +112,9 @@ class JobPlan:
     @property
     def output_bands(self) -> int:
         """Number of bands of the result."""
+        series = self.settings.series
+        if series is not None:
+            return 1 if series.output == CHANGES else self.card.output_count(series.bands)
         fed = self.settings.fed_bands or len(self.source.bands)
         return self.card.output_count(fed) + len(self.source.bands) - fed
 
@@ -93,11 +128,9 @@ class JobPlan:
     @classmethod
     def from_wire(cls, values: Mapping[str, Any]) -> JobPlan:
         """Inverse of :meth:`to_wire`."""
-        grid = dict(values["grid"])
-        source = dict(values["source"])
         return cls(
-            source=SourceIdentity(**{**source, "bands": tuple(source["bands"])}),
-            grid=Grid(**{**grid, "geotransform": tuple(grid["geotransform"])}),
+            source=_source(values["source"]),
+            grid=_grid(values["grid"]),
             area=Window(**values["area"]),
             card=card_from_wire(values["card"]),
             settings=RunSettings.from_wire(values["settings"]),
@@ -107,6 +140,7 @@ class JobPlan:
             mask=values["mask"],
             storage=tuple(values["storage"]),
             mask_band=values["mask_band"],
+            coarser=tuple(CoarserSource.from_wire(item) for item in values.get("coarser", ())),
         )
 
     @property

@@ -62,17 +62,23 @@ class Radiometry:
         )
 
 
-def compose(scalings: Sequence[BandScaling], value_range: ValueRange, output_count: int) -> Radiometry:
+def compose(
+    scalings: Sequence[BandScaling],
+    value_range: ValueRange,
+    output_count: int,
+    output_scalings: Optional[Sequence[BandScaling]] = None,
+) -> Radiometry:
     """Compose the raster's scaling with the network's range.
 
     Args:
         scalings: data -> quantity, one per input band.
         value_range: quantity -> network and back.
         output_count: number of output bands; where it differs from the input, the first band's scaling serves all.
+        output_scalings: data -> quantity of the output bands, where they are known to differ from the input's.
     """
     count = len(scalings)
     net = value_range.for_bands(count)
-    out = list(scalings) if output_count == count else [scalings[0]] * output_count
+    out = list(output_scalings or (scalings if output_count == count else [scalings[0]] * output_count))
     valid = None
     if net.valid is not None:
         low, high = net.valid

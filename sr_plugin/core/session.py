@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, field
-from typing import Any, Dict, Mapping, Sequence, Tuple
+from dataclasses import asdict, astuple, dataclass, field
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 from sr_plugin.core.card import ModelCard
+from sr_plugin.core.cells import CellPlace
 from sr_plugin.core.edges import EdgeSettings
 from sr_plugin.core.errors import ModelFailed, RuntimeMissing
 from sr_plugin.core.grid import Window
 from sr_plugin.core.protocol import NamedArray
 from sr_plugin.core.radiometry import Radiometry
+from sr_plugin.core.series import SeriesSettings
 
 #: Values of the device setting besides ``cuda:N``.
 DEVICES = ("auto", "cpu", "cuda", "mps", "xpu", "dml")
@@ -36,6 +38,8 @@ class RunSettings:
         spread: give, instead of the result, its standard deviation over flips and quarter turns of the tile.
         spread_limit: where that deviation is larger, in data units, bicubic takes the place of the result; 0 for never.
         pixels: input pixels that the whole job computes, 0 where unknown; tells whether measuring pays.
+        steps: maps of each model of a chain (:mod:`sr_plugin.core.fusion_chain`), in the order of their work.
+        series: tiles are stacks of the views of a series, which are fused; None for single images.
     """
 
     radiometry: Radiometry
@@ -50,6 +54,8 @@ class RunSettings:
     spread: bool = False
     spread_limit: float = 0.0
     pixels: int = field(default=0, compare=False)
+    steps: Tuple[Radiometry, ...] = ()
+    series: Optional[SeriesSettings] = None
 
     def to_wire(self) -> Dict[str, Any]:
         """JSON-serialisable form."""
@@ -58,7 +64,13 @@ class RunSettings:
     @classmethod
     def from_wire(cls, values: Mapping[str, Any]) -> RunSettings:
         """Inverse of :meth:`to_wire`."""
-        return cls(**{**values, "radiometry": Radiometry.from_wire(values["radiometry"])})
+        series = values.get("series")
+        read = {
+            "radiometry": Radiometry.from_wire(values["radiometry"]),
+            "steps": tuple(Radiometry.from_wire(step) for step in values.get("steps", ())),
+            "series": None if series is None else SeriesSettings.from_wire(series),
+        }
+        return cls(**{**values, **read})
 
 
 @dataclass(frozen=True)
@@ -94,20 +106,28 @@ class TileTask:
     Attributes:
         pad: input pixels to add by reflection on the left, top, right, bottom.
         crop: the part of the padded tile to keep, in input pixels.
+        places: where the cells of the arrays behind the first one lie on it; empty where there is but one.
+        origin: column and row of the tile's first pixel, before padding, on the raster's grid.
     """
 
     pad: Tuple[int, int, int, int]
     crop: Window
+    places: Tuple[CellPlace, ...] = ()
+    origin: Tuple[int, int] = (0, 0)
 
     def to_wire(self) -> Dict[str, Any]:
         """JSON-serialisable form."""
-        return {"pad": list(self.pad), "crop": [self.crop.col, self.crop.row, self.crop.width, self.crop.height]}
+        crop = [self.crop.col, self.crop.row, self.crop.width, self.crop.height]
+        places = [list(astuple(place)) for place in self.places]
+        return {"pad": list(self.pad), "crop": crop, "places": places, "origin": list(self.origin)}
 
     @classmethod
     def from_wire(cls, values: Mapping[str, Any]) -> TileTask:
         """Inverse of :meth:`to_wire`."""
         left, top, right, bottom = values["pad"]
-        return cls((left, top, right, bottom), Window(*values["crop"]))
+        places = tuple(CellPlace(*(float(v) for v in place)) for place in values.get("places", ()))
+        column, row = values.get("origin", (0, 0))
+        return cls((left, top, right, bottom), Window(*values["crop"]), places, (column, row))
 
 
 @dataclass(frozen=True)
@@ -169,6 +189,25 @@ class ModelSession(ABC):
         """
         raise ModelFailed(f"The model '{card.name}' cannot be exported where it runs.", "Run it in a local worker.")
 
+    def place_views(
+        self, arrays: Sequence[NamedArray], series: SeriesSettings, origins: Sequence[Tuple[int, int]]
+    ) -> Dict[str, Any]:
+        """Find how the views of a series lie and compare; no model is needed.
+
+        Args:
+            arrays: windows of the stack, ``(planes, h, w)``, see :class:`~sr_plugin.core.series.SeriesSettings`.
+            series: the shifts that the georeference tells.
+            origins: column and row of each window on the reference's grid.
+
+        Returns:
+            ``series``: the settings with shifts, gains and noise, in their wire form; ``views``: for each view
+            ``windows`` that agree on its shift, their ``spread`` in pixels, and ``clear``, its share of valid pixels.
+
+        Raises:
+            SuperResolutionError: RuntimeMissing where scikit-image is missing, WorkerDied ...
+        """
+        raise RuntimeMissing("Views cannot be registered where this model runs.", "Use a local worker.")
+
     def edges(
         self, arrays: Sequence[NamedArray], settings: EdgeSettings, crop: Window, outputs: Sequence[str]
     ) -> Future[TileResult]:
@@ -190,6 +229,38 @@ class ModelSession(ABC):
             result as ``<name>.<field>``. It fails with RuntimeMissing where scikit-image is missing.
         """
         raise RuntimeMissing("Edges cannot be found where this model runs.", "Use a local worker.")
+
+    def evaluate(
+        self, part: str, arrays: Sequence[NamedArray], settings: Mapping[str, Any], crop: Window
+    ) -> Future[TileResult]:
+        """Queue one window in which results are evaluated; no model is needed.
+
+        Args:
+            part: what to do, see below.
+            arrays: rasters of the window with its halo in physical units: ``input`` ``(bands, h / ratio, w / ratio)``,
+                which is enlarged to ``bicubic``, ``result``, ``result2``, ..., and ``truth`` where there is one,
+                ``(bands, h, w)``; ``valid_<name>`` beside any of them: not 0 where it has data; ``match_<name>``
+                ``(bands, 2, n)`` beside a candidate: values, and what they are changed to before all else.
+            settings: :meth:`sr_plugin.core.evaluation.EvaluationSettings.to_wire`.
+            crop: the part to keep and to count, in pixels of the fine grid; it begins at a multiple of the cell.
+
+        Parts:
+            ``sample``: answers the valid pixels of the kept part, ``(bands, n)`` for each raster on the fine grid, and
+            their flat ``positions`` in it. With an array ``chosen`` ``(h, w)``, only those where it is not 0, and those
+            of the ``input`` repeated; without, the statistics hold shifts: ``truth.row``, ``truth.column`` in fine
+            pixels against the enlarged input, ``<name>.row``, ``<name>.column`` of each candidate in input pixels.
+            ``measure``: answers ``sums`` ``(rows, columns, candidates, measures)`` of the cells, candidates with
+            ``bicubic`` first, measures as :func:`sr_plugin.core.evaluation.measure_names`; and ``histogram_<name>``
+            ``(bands, bins)``.
+            ``fit``: trains and tests a forest for each raster; arrays ``(bands, n)`` by name, ``classes`` ``(n,)`` and
+            ``train`` ``(n,)``. Statistics: ``<name>.accuracy``, ``<name>.kappa``, ``<name>.f1``.
+            ``classify``: counts pixels with these forests; settings ``{"classes": number, "evaluation": ...}``.
+            Statistics: ``<name>.class.<number>``, ``<name>.agree``, ``pixels``.
+
+        Returns:
+            A future of the arrays and statistics. It fails with RuntimeMissing where a package is missing.
+        """
+        raise RuntimeMissing("Results cannot be evaluated where this model runs.", "Use a local worker.")
 
     def patch_shifts(self, arrays: Sequence[NamedArray]) -> Future[TileResult]:
         """Queue pairs of small images whose displacements are wanted; no model is needed.

@@ -10,10 +10,13 @@ from sr_plugin.core.card import ModelCard
 from sr_plugin.core.errors import Cancelled
 from sr_plugin.core.session import ModelSession
 from sr_plugin.pipeline.prepare import PreparedRun, prepare_run
+from sr_plugin.pipeline.prepare_fusion import prepare_fusion
 from sr_plugin.pipeline.request import RunFeedback, SuperResolveRequest
 from sr_plugin.pipeline.threads import run_patiently
 
 _SessionFactory = Callable[[ModelCard], ModelSession]
+#: Checks and plans a request, see :func:`prepare_run`.
+Preparation = Callable[[SuperResolveRequest, RunFeedback, _SessionFactory], PreparedRun]
 
 
 class FeedbackRelay:
@@ -74,16 +77,23 @@ class _Sessions:
             session.kill()
 
 
-def prepare_patiently(request: SuperResolveRequest, feedback: RunFeedback, factory: _SessionFactory) -> PreparedRun:
-    """As :func:`prepare_run`, but a cancel works even while a source blocks.
+def prepare_patiently(
+    request: SuperResolveRequest,
+    feedback: RunFeedback,
+    factory: _SessionFactory,
+    prepare: Optional[Preparation] = None,
+) -> PreparedRun:
+    """As :func:`prepare_run`, or another preparation, but a cancel works even while a source blocks.
 
     Raises:
         Cancelled: when the user cancelled.
         SuperResolutionError: from :func:`prepare_run`.
     """
     relay, sessions = FeedbackRelay(feedback), _Sessions(factory)
+    usual = prepare_run if request.fusion is None else prepare_fusion
+    chosen: Preparation = prepare or usual
     try:
-        return run_patiently("sr-prepare", lambda: prepare_run(request, relay, sessions), relay.pass_on)
+        return run_patiently("sr-prepare", lambda: chosen(request, relay, sessions), relay.pass_on)
     except Cancelled:
         sessions.kill()
         raise

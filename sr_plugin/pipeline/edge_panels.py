@@ -23,7 +23,7 @@ _STRETCH = (2, 98)
 TITLES = {"input": "Input, enlarged by bicubic", "result": "Result", "truth": "Truth"}
 
 
-def _picture(bands: np.ndarray, valid: np.ndarray, stretch: np.ndarray) -> np.ndarray:
+def stretched_picture(bands: np.ndarray, valid: np.ndarray, stretch: np.ndarray) -> np.ndarray:
     """``(bands, h, w)`` as ``(h, w, 3)`` uint8; grey where there is no data."""
     low, high = stretch[:, 0, None, None], stretch[:, 1, None, None]
     scaled = (bands - low) / np.maximum(high - low, 1e-9) * 255
@@ -48,7 +48,7 @@ def _image_panels(planes: EdgePlanes, window: Window, halo: int, area: Window) -
     bands, valid = images["input"]
     shown = bands[:, valid] if valid.any() else bands.reshape(len(bands), -1)
     stretch = np.percentile(shown, _STRETCH, axis=1).T
-    return {plane: _picture(data, real, stretch) for plane, (data, real) in images.items()}
+    return {plane: stretched_picture(data, real, stretch) for plane, (data, real) in images.items()}
 
 
 def _edge_picture(edges: np.ndarray) -> np.ndarray:

@@ -94,11 +94,7 @@ class EdgePlanes:
     def __init__(self, names: Dict[str, str], band: int, grid: Optional[Callable[[EdgePlanes], Grid]] = None) -> None:
         self.sources = {plane: RasterSource(name) for plane, name in names.items()}
         reference = self.sources["input"]
-        chosen = reference_bands(reference, band)
-        self.bands: Dict[str, Tuple[int, ...]] = {
-            plane: chosen if source.name == reference.name else same_bands(reference, chosen, source)
-            for plane, source in self.sources.items()
-        }
+        self.bands = self._same_bands(reference_bands(reference, band))
         anchor = self.sources.get("result", reference)
         self.placed = {plane: placed_grid(source, anchor) for plane, source in self.sources.items()}
         self.grid = grid(self) if grid else self.placed["result" if "result" in names else "input"]
@@ -106,9 +102,20 @@ class EdgePlanes:
         self.ratio = max(1, self._readers["input"].ratio)
         self.reduction = self._readers["input"].reduction
 
+    def _same_bands(self, chosen: Tuple[int, ...]) -> Dict[str, Tuple[int, ...]]:
+        """Bands of every raster that show what the chosen ones of the input show."""
+        reference = self.sources["input"]
+        return {
+            plane: chosen if source.name == reference.name else same_bands(reference, chosen, source)
+            for plane, source in self.sources.items()
+        }
+
+    def _units(self, plane: str) -> List[Affine]:
+        """Factor and addend for each band of a raster."""
+        return _units(self.sources[plane], self.bands[plane], self.sources["input"], self.bands["input"])
+
     def _reader(self, plane: str) -> PlaneReader:
-        bands = self.bands[plane]
-        units = _units(self.sources[plane], bands, self.sources["input"], self.bands["input"])
+        bands, units = self.bands[plane], self._units(plane)
         reader = PlaneReader(self.sources[plane], bands, self.grid, self.placed[plane], units)
         if reader.ratio > 1 and plane != "input":
             # Only the input travels at its own resolution.
@@ -183,7 +190,7 @@ def wait(future: Future[Any], session: ModelSession, cancelled: Callable[[], boo
                 raise Cancelled("The comparison was cancelled.") from None
 
 
-def _sample_windows(area: Window, unit: int, reduction: float) -> List[Window]:
+def sample_windows(area: Window, unit: int, reduction: float) -> List[Window]:
     """Windows spread evenly over the area, or the whole area where it is small."""
     side = max(_LEAST_SIDE, int(_SAMPLE_SIDE / reduction)) // unit * unit or unit
     across, down = (max(1, min(_SAMPLE_WINDOWS, length // side)) for length in (area.width, area.height))
@@ -211,7 +218,7 @@ def resolve_settings(
     # Gradients need no room for hysteresis.
     halo = settings.halo(planes.ratio) - HYSTERESIS_REACH // planes.ratio * planes.ratio
     gradients, largest = [], 0.0
-    for core in _sample_windows(area, planes.ratio, planes.reduction):
+    for core in sample_windows(area, planes.ratio, planes.reduction):
         window, crop = expanded(core, halo, area)
         outputs = ("gradient_input", "valid_input", "enlarged_input")
         result = wait(session.edges(planes.read(window, ["input"]), settings, crop, outputs), session, cancelled)

@@ -10,6 +10,7 @@ import os
 from typing import List, Optional, Tuple
 
 from sr_plugin.core.card import ModelCard
+from sr_plugin.core.fusion_chain import FUSION_CHAIN, chain_of
 from sr_plugin.core.grid import Window
 from sr_plugin.core.tiling import TilePlan
 
@@ -55,12 +56,21 @@ def bytes_per_pixel(card: ModelCard) -> int:
     Activations of the widest layer, which sits on the output grid in networks that enlarge before it. With SRResNet x4
     of 64 channels, OpenVINO was seen to hold 2.2 copies of them in float32, torch 2.3, ONNX Runtime 2.3 to 2.8.
     """
+    if card.family == FUSION_CHAIN:
+        return max(_chain_bytes(card, step) for step in chain_of(card).steps)
     if card.family == "builtin":
         return 64 * card.scale**2
     width = int(card.hyperparameters.get("width") or card.hyperparameters.get("features") or 64)
     if card.family in _ENLARGE_LAST:
         return 4 * 4 * max(1, len(card.input_bands)) * card.scale**2 + 4 * width * 8
     return 3 * 4 * width * card.scale**2
+
+
+def _chain_bytes(chain: ModelCard, step: ModelCard) -> int:
+    """Working memory of one step of a chain, with all bands in and out of it beside."""
+    count = len(chain.input_bands)
+    alike = max(1, count // 4) if step.any_bands or step.per_band else 1
+    return bytes_per_pixel(step) * alike + 3 * 4 * count * (1 + chain.scale**2)
 
 
 def choose_tile(

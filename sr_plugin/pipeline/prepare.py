@@ -18,7 +18,6 @@ from sr_plugin.core.errors import EmptyExtent, ParameterError, UnsupportedRaster
 from sr_plugin.core.grid import Grid, Window
 from sr_plugin.core.job import JobPlan
 from sr_plugin.core.locations import plugin_version
-from sr_plugin.core.pixel_type import PIXEL_TYPES, common_type, fits_type
 from sr_plugin.core.point_spread import consistency_reach
 from sr_plugin.core.radiometry import compose
 from sr_plugin.core.session import PRECISIONS, RunSettings
@@ -27,9 +26,11 @@ from sr_plugin.pipeline.describe import SessionFactory, find_whole_model
 from sr_plugin.pipeline.estimate import Estimate, check_disk, estimate_run
 from sr_plugin.pipeline.match_check import check_match
 from sr_plugin.pipeline.memory import choose_tile
+from sr_plugin.pipeline.output_values import chosen_nodata, chosen_type, marks_gaps_by_mask
 from sr_plugin.pipeline.partial_files import partial_files
 from sr_plugin.pipeline.request import RunFeedback, SuperResolveRequest
 from sr_plugin.pipeline.scaling import ScalingChoice, choose_scaling
+from sr_plugin.pipeline.spread_check import check_spread
 from sr_plugin.raster import hdf5_reader
 from sr_plugin.raster.fill import FILL_DISTANCE, typical_values
 from sr_plugin.raster.output_path import check_output_path
@@ -56,6 +57,7 @@ class PreparedRun:
         estimate: what it will cost.
         source_cache: bytes of decoded blocks worth keeping while reading.
         source_files: local files that the source is made of.
+        coarser_typical: the same as ``typical`` for each further raster of a band fusion.
     """
 
     plan: JobPlan
@@ -66,6 +68,7 @@ class PreparedRun:
     estimate: Estimate
     source_cache: int = 0
     source_files: Tuple[str, ...] = ()
+    coarser_typical: Tuple[Tuple[float, ...], ...] = ()
 
 
 def _area(source: RasterSource, request: SuperResolveRequest) -> Window:
@@ -100,68 +103,14 @@ def _masked_area(area: Window, grid: Grid, mask: Sequence[bytes]) -> Window:
     return reached
 
 
-def _check_spread(request: SuperResolveRequest, card: ModelCard, fed: int) -> None:
-    """Refuse what has no spread.
+def chosen_area(source: RasterSource, request: SuperResolveRequest) -> Window:
+    """Pixels of the input that are wanted.
 
     Raises:
-        ParameterError: for interpolations, and for a limit that cannot be used.
+        EmptyExtent: when there are none.
     """
-    if not request.spread and request.spread_limit is None:
-        return
-    if not card.weights:
-        raise ParameterError(
-            f"'{card.name}' interpolates, so nothing of it is uncertain.", "Choose a model, or leave uncertainty out."
-        )
-    if request.spread_limit is not None:
-        if not (np.isfinite(request.spread_limit) and request.spread_limit > 0):
-            raise ParameterError("The limit of the uncertainty must be above 0.", "Leave it empty for none.")
-        if card.output_count(fed) != fed:
-            raise ParameterError(
-                f"The bands of the model '{card.name}' are not those of the input, so bicubic cannot replace them.",
-                "Leave the limit of the uncertainty empty.",
-            )
-
-
-def _output_type(request: SuperResolveRequest, bands: Sequence[BandInfo]) -> str:
-    if request.spread:
-        return "float32"
-    if not request.output_type:
-        return common_type([b.pixel_type for b in bands]).name
-    if request.output_type not in PIXEL_TYPES:
-        raise ParameterError(f"'{request.output_type}' is no output type.", f"Use one of {', '.join(PIXEL_TYPES)}.")
-    return request.output_type
-
-
-def _default_nodata(pixel_type: str) -> float:
-    if pixel_type.startswith("float"):
-        return float("nan")
-    return 0.0 if pixel_type.startswith("uint") else float(np.iinfo(pixel_type).min)
-
-
-def _mask_band(request: SuperResolveRequest, source: RasterSource, bands: Sequence[BandInfo], pixel_type: str) -> bool:
-    """True where gaps are marked by a mask band: on request, or where the source does and no value can be nodata."""
-    if request.gaps_as_mask:
-        return request.mask is not None or source.may_have_gaps([band.number for band in bands])
-    declared = request.nodata is not None or any(band.nodata is not None for band in bands)
-    return source.masked and not declared and not pixel_type.startswith("float")
-
-
-def _nodata(request: SuperResolveRequest, bands: Sequence[BandInfo], pixel_type: str, gaps: bool) -> Optional[float]:
-    """Nodata of the result: as asked, as in the source, or the type's usual one where there will be gaps."""
-    if request.nodata is not None:
-        if not fits_type(request.nodata, pixel_type):
-            raise ParameterError(
-                f"The nodata value {request.nodata:g} cannot be stored as {pixel_type}.",
-                "Choose another value or type.",
-            )
-        return request.nodata
-    for band in bands:
-        # Of a deviation, which may well be 0, no number of the source can mark gaps.
-        if band.nodata is not None and fits_type(band.nodata, pixel_type) and not request.spread:
-            return band.nodata
-    # A value that the band's own type cannot hold marks no pixel at all.
-    declared = any(band.nodata is not None and fits_type(band.nodata, band.pixel_type) for band in bands)
-    return _default_nodata(pixel_type) if gaps or declared else None
+    area = _area(source, request)
+    return area if request.mask is None else _masked_area(area, source.grid, request.mask)
 
 
 def _reach(request: SuperResolveRequest, card: ModelCard, feedback: RunFeedback) -> int:
@@ -218,8 +167,6 @@ def _fitting_margin(margin: int, card: ModelCard) -> int:
 
 
 def _tile(request: SuperResolveRequest, card: ModelCard, margin: int, bands: int, area: Window, bounds: Window) -> int:
-    if request.tile < 0:
-        raise ParameterError("The tile size cannot be negative.", "Use 0 to choose it by memory.")
     if card.reach is None:
         return min(_window(card))
     tile = request.tile or choose_tile(card, margin, bands, area, bounds)
@@ -271,8 +218,25 @@ def _provenance(request: SuperResolveRequest, card: ModelCard, scaling: ScalingC
     }
 
 
+def refuse_settings(request: SuperResolveRequest) -> None:
+    """Refuse what is no device, precision or tile size.
+
+    Raises:
+        ParameterError: naming it.
+    """
+    if request.precision not in PRECISIONS:
+        raise ParameterError(f"'{request.precision}' is no precision.", f"Use one of {', '.join(PRECISIONS)}.")
+    if not _DEVICE.fullmatch(request.device):
+        raise ParameterError(f"'{request.device}' is no device.", "Use auto, cpu, cuda, cuda:N, mps, xpu or dml.")
+    if request.tile < 0:
+        raise ParameterError("The tile size cannot be negative.", "Use 0 to choose it by memory.")
+
+
 def prepare_run(
-    request: SuperResolveRequest, feedback: RunFeedback, open_session: Optional[SessionFactory] = None
+    request: SuperResolveRequest,
+    feedback: RunFeedback,
+    open_session: Optional[SessionFactory] = None,
+    kinds: Sequence[str] = (SINGLE_IMAGE, TRANSLATION),
 ) -> PreparedRun:
     """Check a request and plan it.
 
@@ -280,25 +244,20 @@ def prepare_run(
         request: what is asked for.
         feedback: where messages and warnings go.
         open_session: where models that do not tell their scale or reach are measured; they are refused without it.
+        kinds: kinds of models that fit.
 
     Raises:
         SuperResolutionError: naming what is wrong with input, bands, model, extent, mask, parameters or output.
     """
-    if request.precision not in PRECISIONS:
-        raise ParameterError(f"'{request.precision}' is no precision.", f"Use one of {', '.join(PRECISIONS)}.")
-    if not _DEVICE.fullmatch(request.device):
-        raise ParameterError(f"'{request.device}' is no device.", "Use auto, cpu, cuda, cuda:N, mps, xpu or dml.")
+    refuse_settings(request)
     hdf5_reader.register()
     source = RasterSource(request.input)
     check_output_path(request.output, source.files)
     card = (
         find_whole_model(request.model, open_session, feedback.message) if open_session else find_model(request.model)
     )
-    if card.kind not in (SINGLE_IMAGE, TRANSLATION):
-        raise ParameterError(
-            f"The model '{card.name}' is of the kind {card.kind} and takes more than one raster.",
-            "Choose a single-image model.",
-        )
+    if card.kind not in kinds:
+        raise _unfit_kind(card)
     fed = choose_bands(source, card, request.bands, feedback)
     infos = source.bands(fed + carried_bands(source, fed, request.other_bands))
     if source.paletted([i.number for i in infos]) and card.hyperparameters.get("method") != "nearest":
@@ -308,10 +267,21 @@ def prepare_run(
         )
     for sentence in check_match(card, source.grid, infos[: len(fed)]):
         feedback.warning(sentence)
-    area = _area(source, request)
-    if request.mask is not None:
-        area = _masked_area(area, source.grid, request.mask)
+    area = chosen_area(source, request)
     return _plan(request, source, card, infos, len(fed), area, feedback)
+
+
+def _unfit_kind(card: ModelCard) -> ParameterError:
+    if card.kind in (SINGLE_IMAGE, TRANSLATION):
+        return ParameterError(
+            f"The model '{card.name}' takes one raster, not several.",
+            "Choose a model for several views, such as series-x2 or shift-and-add:2.",
+        )
+    return ParameterError(
+        f"The model '{card.name}' is of the kind {card.kind} and takes more than one raster.",
+        "Choose a single-image model; bands are fused by 'Super-resolve Sentinel-2 product', series by "
+        "'Super-resolve time series'.",
+    )
 
 
 def _plan(
@@ -328,11 +298,11 @@ def _plan(
             "Luminance mode needs a model of one band and exactly three bands (red, green, blue).",
             "Choose three bands, or leave luminance mode off.",
         )
-    _check_spread(request, card, fed)
+    check_spread(request, card, fed)
     numbers = [info.number for info in infos]
-    pixel_type = _output_type(request, infos)
+    pixel_type = chosen_type(request, infos)
     marked_gaps = source.masked or any(i.pixel_type.startswith("float") for i in infos) or request.mask is not None
-    mask_band = _mask_band(request, source, infos, pixel_type)
+    mask_band = marks_gaps_by_mask(request, source, infos, pixel_type)
     margin = _margin(request, card, source.may_have_gaps(numbers), feedback)
     sample = source.read_sample(numbers)
     valid = sample.valid if sample.valid is not None else np.ones(sample.data.shape, bool)
@@ -353,14 +323,13 @@ def _plan(
         settings=_settings(request, card, scaling, pixel_type, fed, len(infos)),
         tile=_tile(request, card, margin, len(infos), area, source.grid.window),
         margin=margin,
-        nodata=None if mask_band else _nodata(request, infos, pixel_type, marked_gaps),
+        nodata=None if mask_band else chosen_nodata(request, infos, pixel_type, marked_gaps),
         mask=mask_digest(request.mask) if request.mask is not None else "",
         storage=tuple(request.create_options),
         mask_band=mask_band,
     )
-    output = _output(request, source, plan, _output_bands(card, infos, fed, request.spread), scaling)
-    estimate = estimate_run(plan, output)
-    check_disk(estimate, output.path, partial_files(output.path, plan.digest).raster)
+    output = output_of(request, source, plan, _output_bands(card, infos, fed, request.spread), scaling)
+    estimate = estimated(plan, output)
     typical = typical_values(sample.data, valid)
     cache = source.row_bytes(numbers, plan.tile, plan.tile + 2 * plan.margin)
     return PreparedRun(plan, output, typical, request.mask, scaling.description, estimate, cache, source.files)
@@ -382,13 +351,29 @@ def _settings(
     )
 
 
-def _output(
+def estimated(plan: JobPlan, output: OutputSpec) -> Estimate:
+    """What a run will cost.
+
+    Raises:
+        DiskFull: when there is no room for it.
+    """
+    estimate = estimate_run(plan, output)
+    check_disk(estimate, output.path, partial_files(output.path, plan.digest).raster)
+    return estimate
+
+
+def output_of(
     request: SuperResolveRequest,
     source: RasterSource,
     plan: JobPlan,
     bands: Sequence[OutputBand],
     scaling: ScalingChoice,
 ) -> OutputSpec:
+    """What will be written.
+
+    Raises:
+        ParameterError: when no GeoTIFF can hold it.
+    """
     grid, scale = plan.output_grid, plan.card.scale
     if max(grid.width, grid.height) > _LARGEST_SIDE:
         raise ParameterError("The result would have more pixels along one side than a GeoTIFF can hold.")

@@ -7,6 +7,32 @@ from typing import Any, Dict, Optional, Protocol, Tuple
 
 from sr_plugin.core.grid import Extent
 
+#: The shipped models that make the 20 m and the 60 m bands of Sentinel-2 as fine as those of 10 m.
+DEFAULT_FUSION = "s2-fuse-20m; s2-fuse-60m"
+
+
+def named_models(text: str) -> Tuple[str, ...]:
+    """Names or files of models with semicolons between them."""
+    return tuple(name.strip() for name in text.split(";") if name.strip())
+
+
+@dataclass(frozen=True)
+class FusionRequest:
+    """Bands of several resolutions that are to become equally fine.
+
+    Attributes:
+        coarser: GDAL dataset names of rasters with larger pixels than the input's, the finer ones first.
+        models: band-fusion models, one for each set of coarse bands; together they decide which bands the result has.
+        factor: how many times as fine as the input the result is along one axis; above 1, the request's ``model``
+            follows where it is of this factor, and ``band_model`` for the bands that it does not take.
+        band_model: model for any single band; empty for ``any-xK``.
+    """
+
+    coarser: Tuple[str, ...]
+    models: Tuple[str, ...]
+    factor: int = 1
+    band_model: str = ""
+
 
 @dataclass(frozen=True)
 class SuperResolveRequest:
@@ -41,6 +67,8 @@ class SuperResolveRequest:
         create_options: GDAL creation options (``KEY=VALUE``) that replace the defaults of the same key.
         worker_python: Python for the worker, empty to find one.
         listed: whether the run is found among the interrupted ones when it does not come to its end.
+        fusion: makes coarser bands as fine as those of the input first; ``bands``, ``luminance`` and ``other_bands``
+            are then not used.
     """
 
     input: str
@@ -68,6 +96,7 @@ class SuperResolveRequest:
     worker_python: str = ""
     listed: bool = True
     gaps_as_mask: bool = False
+    fusion: Optional[FusionRequest] = None
 
 
 class RunFeedback(Protocol):

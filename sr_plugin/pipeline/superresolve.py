@@ -8,13 +8,13 @@ from typing import Callable, List, Optional
 
 from sr_plugin.core.card import ModelCard
 from sr_plugin.core.errors import Cancelled, DeviceUnavailable, RuntimeMissing
+from sr_plugin.core.output_lock import OutputLock
 from sr_plugin.core.session import LoadedModel, ModelSession
 from sr_plugin.pipeline.blended_cells import session_settings
-from sr_plugin.pipeline.cancellable import prepare_patiently
+from sr_plugin.pipeline.cancellable import Preparation, prepare_patiently
 from sr_plugin.pipeline.estimate import read_pixels, remember_speed
 from sr_plugin.pipeline.interrupted import RunEntry
 from sr_plugin.pipeline.journal import Computation
-from sr_plugin.pipeline.output_lock import OutputLock
 from sr_plugin.pipeline.prepare import PreparedRun
 from sr_plugin.pipeline.request import RunFeedback, SilentFeedback, SuperResolveRequest, SuperResolveResult
 from sr_plugin.pipeline.samples import sample_pieces
@@ -90,7 +90,8 @@ def _load(session: ModelSession, run: PreparedRun, feedback: RunFeedback) -> Loa
                 return session.load(run.plan.card, same)
             except (DeviceUnavailable, RuntimeMissing):
                 gone.append(earlier.backend)
-        samples = sample_pieces(run) if run.plan.card.weights else []
+        single = run.plan.settings.series is None
+        samples = sample_pieces(run) if run.plan.card.weights and single else []
         return session.load(run.plan.card, settings, samples)
 
     def tick() -> None:
@@ -144,6 +145,7 @@ def superresolve(
     request: SuperResolveRequest,
     feedback: Optional[RunFeedback] = None,
     open_session: Optional[SessionFactory] = None,
+    prepare: Optional[Preparation] = None,
 ) -> SuperResolveResult:
     """Super-resolve a raster.
 
@@ -151,6 +153,7 @@ def superresolve(
         request: what is asked for.
         feedback: progress, messages and cancel.
         open_session: where the model runs; a worker process unless given.
+        prepare: checks and plans the request; what a raster or a fusion of bands needs unless given.
 
     Raises:
         Cancelled: when the user cancelled.
@@ -159,7 +162,7 @@ def superresolve(
     feedback = feedback or SilentFeedback()
     started = time.monotonic()
     factory = open_session or worker_factory(request.worker_python)
-    run = prepare_patiently(request, feedback, factory)
+    run = prepare_patiently(request, feedback, factory, prepare)
     if feedback.cancelled():
         raise Cancelled("The run was cancelled.")
     cache = limited_block_cache(run.source_cache)

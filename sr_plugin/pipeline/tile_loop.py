@@ -9,7 +9,7 @@ from collections import deque
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
-from typing import Deque, Dict, Iterator, List, Mapping, Tuple
+from typing import Deque, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from sr_plugin.core.protocol import NamedArray
 from sr_plugin.core.session import ModelSession, TileResult, TileTask
 from sr_plugin.core.tiling import Tile, TilePlan
 from sr_plugin.pipeline.blended_cells import BlendedCells, session_settings
+from sr_plugin.pipeline.coarser_reader import CoarseCells
 from sr_plugin.pipeline.prepare import PreparedRun
 from sr_plugin.pipeline.request import RunFeedback
 from sr_plugin.pipeline.threads import POLL_SECONDS
@@ -153,11 +154,16 @@ class TileLoop:
             future: Future[TileResult] = Future()
             future.set_exception(OutOfMemory("The tile size was halved."))
         else:
-            future = self._infer(item.tile, item.pixels)
+            future = self._infer(item.tile, item.pixels, item.coarser)
         self._in_flight.append((item, future))
 
-    def _infer(self, tile: Tile, pixels: np.ndarray) -> Future[TileResult]:
-        return self._session.submit([NamedArray("image", pixels)], TileTask(tile.pad, self._kept(tile)))
+    def _infer(self, tile: Tile, pixels: np.ndarray, coarser: Sequence[CoarseCells]) -> Future[TileResult]:
+        arrays = [NamedArray("image", pixels)]
+        arrays += [NamedArray(f"coarser{n}", cells.data, cells.place.width) for n, cells in enumerate(coarser, start=1)]
+        places = tuple(cells.place for cells in coarser)
+        return self._session.submit(
+            arrays, TileTask(tile.pad, self._kept(tile), places, (tile.read.col, tile.read.row))
+        )
 
     def _kept(self, tile: Tile) -> Window:
         """The part of a tile that the model's answer holds."""
@@ -192,25 +198,26 @@ class TileLoop:
             else:
                 pixels, statistics = result.arrays[0].data, result.statistics
         except OutOfMemory as error:
-            pixels, statistics = self._in_pieces(item.tile, item.pixels, min(self._side, self._plan.tile // 2), error)
+            pixels, statistics = self._in_pieces(item, min(self._side, self._plan.tile // 2), error)
         if item.tile.index in self._done:
             # A window that was computed again only for what reaches over into its neighbours.
             return
         self._statistics.add(statistics)
         self._writer.put(item, pixels, statistics, self._tick)
 
-    def _answer(self, piece: Tile, pixels: np.ndarray) -> TileResult:
-        return self._wait(self._infer(piece, np.ascontiguousarray(pixels)), piece)
+    def _answer(self, piece: Tile, whole: ReadTile) -> TileResult:
+        place = piece.read.shifted(-whole.tile.read.col, -whole.tile.read.row)
+        part = np.ascontiguousarray(whole.pixels[:, place.row : place.bottom, place.col : place.right])
+        coarser = [CoarseCells(cells.data, cells.place.shifted(-place.col, -place.row)) for cells in whole.coarser]
+        return self._wait(self._infer(piece, part, coarser), piece)
 
-    def _in_pieces(
-        self, tile: Tile, pixels: np.ndarray, side: int, cause: OutOfMemory
-    ) -> Tuple[np.ndarray, Mapping[str, float]]:
+    def _in_pieces(self, item: ReadTile, side: int, cause: OutOfMemory) -> Tuple[np.ndarray, Mapping[str, float]]:
         """Run a tile as smaller ones with the same margin, halving until they fit.
 
         Raises:
             OutOfMemory: when even the smallest piece does not fit, or the model accepts one size only.
         """
-        constraints = self._plan.card.tiles
+        tile, constraints = item.tile, self._plan.card.tiles
         side = side // constraints.multiple_of * constraints.multiple_of
         if side < max(_SMALLEST_SIDE, constraints.minimum) or constraints.fixed or self._plan.blended:
             raise cause
@@ -222,11 +229,9 @@ class TileLoop:
         results: List[Tuple[Window, TileResult]] = []
         try:
             for piece in pieces:
-                place = piece.read.shifted(-tile.read.col, -tile.read.row)
-                part = pixels[:, place.row : place.bottom, place.col : place.right]
-                results.append((piece.core, self._answer(piece, part)))
+                results.append((piece.core, self._answer(piece, item)))
         except OutOfMemory as error:
-            return self._in_pieces(tile, pixels, side // 2, error)
+            return self._in_pieces(item, side // 2, error)
         first = results[0][1].arrays[0].data
         whole = np.empty((first.shape[0], tile.core.height * scale, tile.core.width * scale), first.dtype)
         sums: Dict[str, float] = {}

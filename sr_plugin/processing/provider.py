@@ -46,20 +46,26 @@ class SuperResolutionProvider(QgsProcessingProvider):
     def loadAlgorithms(self) -> None:  # noqa: N802 - QGIS API
         """Add the algorithms."""
         from sr_plugin.processing.compareedges import CompareEdgesAlgorithm
+        from sr_plugin.processing.evaluate import EvaluateAlgorithm
         from sr_plugin.processing.exportmodel import ExportModelAlgorithm
         from sr_plugin.processing.modelinfo import ModelInfoAlgorithm
         from sr_plugin.processing.preparepairs import PreparePairsAlgorithm
         from sr_plugin.processing.superresolve import SuperResolveAlgorithm
         from sr_plugin.processing.superresolvelandsat import SuperResolveLandsatAlgorithm
         from sr_plugin.processing.superresolvesentinel2 import SuperResolveSentinel2Algorithm
+        from sr_plugin.processing.superresolvetimeseries import SuperResolveTimeSeriesAlgorithm
+        from sr_plugin.processing.train import TrainAlgorithm
 
         for algorithm in (
             SuperResolveAlgorithm,
             SuperResolveSentinel2Algorithm,
             SuperResolveLandsatAlgorithm,
+            SuperResolveTimeSeriesAlgorithm,
             CompareEdgesAlgorithm,
+            EvaluateAlgorithm,
             ModelInfoAlgorithm,
             ExportModelAlgorithm,
             PreparePairsAlgorithm,
+            TrainAlgorithm,
         ):
             self.addAlgorithm(algorithm())

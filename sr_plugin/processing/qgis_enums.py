@@ -10,15 +10,19 @@ from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsProcessing,
     QgsProcessingFeatureSource,
+    QgsProcessingParameterDateTime,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterFile,
     QgsProcessingParameterNumber,
+    QgsWkbTypes,
 )
 
 if hasattr(Qgis, "ProcessingParameterFlag"):
     ADVANCED = Qgis.ProcessingParameterFlag.Advanced
+    OPTIONAL = Qgis.ProcessingParameterFlag.Optional
 else:
     ADVANCED = QgsProcessingParameterDefinition.Flag.FlagAdvanced
+    OPTIONAL = QgsProcessingParameterDefinition.Flag.FlagOptional
 
 if hasattr(Qgis, "ProcessingNumberParameterType"):
     INTEGER = Qgis.ProcessingNumberParameterType.Integer
@@ -50,3 +54,13 @@ if hasattr(Qgis, "CrsWktVariant"):
     GDAL_WKT = Qgis.CrsWktVariant.PreferredGdal
 else:
     GDAL_WKT = QgsCoordinateReferenceSystem.WktVariant.WKT_PREFERRED_GDAL
+
+if hasattr(Qgis, "WkbType"):
+    POLYGON_GEOMETRY = Qgis.WkbType.Polygon
+else:
+    POLYGON_GEOMETRY = QgsWkbTypes.Type.Polygon
+
+if hasattr(Qgis, "ProcessingDateTimeParameterDataType"):
+    DATE_ONLY = Qgis.ProcessingDateTimeParameterDataType.Date
+else:
+    DATE_ONLY = QgsProcessingParameterDateTime.Type.Date

@@ -348,6 +348,10 @@ class SuperResolveAlgorithm(Algorithm):
             return ""
         return tr("The result is always a GeoTIFF: its name must end in .tif, not in {}.").format(extension)
 
+    def result_name(self, result: SuperResolveResult) -> str:
+        """What the layer of a result is called."""
+        return f"{self._layer_name} x{result.scale}"
+
     def _prepare_loading(
         self, request: SuperResolveRequest, result: SuperResolveResult, context: QgsProcessingContext
     ) -> None:
@@ -361,7 +365,7 @@ class SuperResolveAlgorithm(Algorithm):
         details = context.layerToLoadOnCompletionDetails(result.output)
         if self._layer_name and details.name == self.parameterDefinition("OUTPUT").description():
             # Several results with one and the same name could not be told apart in the layer tree.
-            details.name = f"{self._layer_name} x{result.scale}"
+            details.name = self.result_name(result)
         look = look_for_result(self._look, bands_one_for_one(result), result.mask_band) if self._look else None
         notes = notes_of(result, self._layer_name or os.path.basename(request.input), datetime.date.today())
         details.setPostProcessor(ResultFinish(look, notes))

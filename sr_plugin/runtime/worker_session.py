@@ -19,6 +19,7 @@ from sr_plugin.core.errors import Cancelled, ProtocolError, SuperResolutionError
 from sr_plugin.core.grid import Window
 from sr_plugin.core.locations import package_parent
 from sr_plugin.core.protocol import VERSION, Frame, NamedArray, read_frame, write_frame
+from sr_plugin.core.series import SeriesSettings
 from sr_plugin.core.session import LoadedModel, ModelSession, RunSettings, TileResult, TileTask
 from sr_plugin.runtime.clean_environment import popen_flags, worker_environment
 from sr_plugin.runtime.silence import SilenceWatch, seconds_between_signs
@@ -35,7 +36,7 @@ _QUIT_SECONDS = 5.0
 _PATIENCE = 60.0
 #: Loading a library may stop all threads of a Python for long, so other requests get so many times that patience.
 _LOADING = 5.0
-_TILES = ("infer", "edges", "patch_shifts")
+_TILES = ("infer", "edges", "evaluate", "patch_shifts")
 
 
 class WorkerSession(ModelSession):
@@ -258,6 +259,24 @@ class WorkerSession(ModelSession):
         part = [crop.col, crop.row, crop.width, crop.height]
         header = {"type": "edges", "settings": settings.to_wire(), "crop": part, "outputs": list(outputs)}
         return self._tile(header, arrays)
+
+    def evaluate(
+        self, part: str, arrays: Sequence[NamedArray], settings: Mapping[str, Any], crop: Window
+    ) -> Future[TileResult]:
+        """See :class:`ModelSession`."""
+        box = [crop.col, crop.row, crop.width, crop.height]
+        return self._tile({"type": "evaluate", "part": part, "settings": dict(settings), "crop": box}, arrays)
+
+    def place_views(
+        self, arrays: Sequence[NamedArray], series: SeriesSettings, origins: Sequence[Tuple[int, int]]
+    ) -> Dict[str, Any]:
+        """See :class:`ModelSession`."""
+        places = [[column, row] for column, row in origins]
+        header = {"type": "place", "series": series.to_wire(), "origins": places}
+        answer = self._ask(header, arrays).header.get("answer")
+        if not isinstance(answer, dict):
+            raise ProtocolError("The worker answered 'place' in a form that is not understood.")
+        return answer
 
     def patch_shifts(self, arrays: Sequence[NamedArray]) -> Future[TileResult]:
         """See :class:`ModelSession`."""

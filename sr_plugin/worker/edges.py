@@ -18,6 +18,7 @@ from sr_plugin.core.grid import Window
 from sr_plugin.core.protocol import NamedArray
 from sr_plugin.core.resampling import enlarge_cubic, enlarge_nearest
 from sr_plugin.core.session import TileResult
+from sr_plugin.worker.gaps import without_gaps
 
 #: A unit ramp gives 8 in the Sobel filter that scikit-image's Canny uses, and the root of 2 in its ``filters.sobel``.
 _CANNY_GAIN = 8.0
@@ -56,18 +57,6 @@ class _Edges:
     sharpness: np.ndarray
 
 
-def _without_gaps(pixels: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """Gaps take the value of the nearest valid pixel, so that they have no rim."""
-    if valid.all():
-        return pixels
-    if not valid.any():
-        return np.zeros_like(pixels)
-    from scipy.ndimage import distance_transform_edt
-
-    nearest = distance_transform_edt(~valid, return_distances=False, return_indices=True)
-    return pixels[tuple(nearest)]
-
-
 def _planes(arrays: Sequence[NamedArray]) -> dict[str, _Plane]:
     """The planes of a request by name, enlarged to the fine grid."""
     by_name = {item.name: item for item in arrays}
@@ -80,7 +69,7 @@ def _planes(arrays: Sequence[NamedArray]) -> dict[str, _Plane]:
         mask = by_name.get(f"valid_{name}")
         if mask is not None:
             valid &= mask.data.astype(bool)
-        pixels, ratio = _without_gaps(pixels, valid), int(item.ratio)
+        pixels, ratio = without_gaps(pixels, valid), int(item.ratio)
         if ratio > 1:
             pixels, valid = enlarge_cubic(pixels, ratio), enlarge_nearest(valid, ratio)
         planes[name] = _Plane(pixels, valid)

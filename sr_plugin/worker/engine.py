@@ -10,6 +10,7 @@ import numpy as np
 
 from sr_plugin.core.card import ModelCard
 from sr_plugin.core.errors import ProtocolError
+from sr_plugin.core.fusion_chain import FUSION_CHAIN
 from sr_plugin.core.grid import Window
 from sr_plugin.core.pixel_type import cast_pixels, working_type
 from sr_plugin.core.point_spread import blur_reach, make_consistent, reduce_image
@@ -19,23 +20,12 @@ from sr_plugin.core.resampling import enlarge_cubic, enlarge_nearest
 from sr_plugin.core.session import LoadedModel, RunSettings, TileResult, TileTask
 from sr_plugin.worker.backends.base import FINISHED_TYPES, Backend, Finish, check_output
 from sr_plugin.worker.backends.measure import open_measured
+from sr_plugin.worker.fusion_engine import FusionEngine
+from sr_plugin.worker.padding import pad_by_reflection
 from sr_plugin.worker.views import spread
 
 #: Weights of red, green and blue in luminance (ITU-R BT.601).
 _LUMA = np.array([0.299, 0.587, 0.114])
-
-
-def pad_by_reflection(image: np.ndarray, pad: tuple[int, int, int, int]) -> np.ndarray:
-    """``(bands, h, w)`` with pixels added on the left, top, right, bottom; one-pixel sides are repeated."""
-    left, top, right, bottom = pad
-    if not any(pad):
-        return image
-    for axis, before, after in ((1, top, bottom), (2, left, right)):
-        widths = [(0, 0)] * 3
-        widths[axis] = (before, after)
-        mode = "reflect" if image.shape[axis] > 1 else "edge"
-        image = np.pad(image, widths, mode=mode)
-    return image
 
 
 def _crop(image: np.ndarray, window: Window) -> np.ndarray:
@@ -49,6 +39,7 @@ class Engine:
         self._card: ModelCard | None = None
         self._settings: RunSettings | None = None
         self._backend: Backend | None = None
+        self._fusion: FusionEngine | None = None
 
     def load(self, card: ModelCard, settings: RunSettings, samples: Sequence[NamedArray] = ()) -> LoadedModel:
         """Make a model ready.
@@ -61,7 +52,10 @@ class Engine:
         Raises:
             SuperResolutionError: when the model cannot be loaded or the device is not there.
         """
-        self._backend, self._card, self._settings = None, card, settings
+        self._backend, self._card, self._settings, self._fusion = None, card, settings, None
+        if card.family == FUSION_CHAIN:
+            self._fusion = FusionEngine(card, settings)
+            return self._fusion.loaded
         if card.family == "builtin":
             notes = () if settings.device in ("auto", "cpu") else ("Interpolation runs on the CPU.",)
             loaded = LoadedModel(f"numpy {np.__version__}", "cpu", "CPU", "float32", notes)
@@ -91,10 +85,17 @@ class Engine:
         """
         if self._card is None or self._settings is None:
             raise ProtocolError("A tile came before a model was loaded.")
+        if self._fusion is not None:
+            return self._fusion.run(arrays, task)
         if len(arrays) != 1 or arrays[0].data.ndim != 3:
             raise ProtocolError("A tile of a single-image model is one array of bands, rows and columns.")
         started = time.perf_counter()
         source = pad_by_reflection(arrays[0].data, task.pad)
+        if self._settings.series is not None:
+            # Imported here: it needs SciPy, which single images do not.
+            from sr_plugin.worker.series_engine import SeriesEngine
+
+            return SeriesEngine(self._card, self._settings, self._backend).run(source, task)
         if self._card.hyperparameters.get("method") == "nearest" and not self._settings.consistency:
             result = self._repeat(_crop(source, task.crop))
             return TileResult((NamedArray("image", result),), self._statistics(0.0, result.shape, started))

@@ -10,10 +10,12 @@ from sr_plugin.core.card import ModelCard
 from sr_plugin.core.edges import EdgeSettings
 from sr_plugin.core.grid import Window
 from sr_plugin.core.protocol import NamedArray
+from sr_plugin.core.series import SeriesSettings
 from sr_plugin.core.session import LoadedModel, ModelSession, RunSettings, TileResult, TileTask
 from sr_plugin.worker import inspection
 from sr_plugin.worker.edges import compare_edges
 from sr_plugin.worker.engine import Engine
+from sr_plugin.worker.evaluate import Evaluator
 from sr_plugin.worker.figure import draw_figure
 from sr_plugin.worker.patch_registration import patch_shifts
 
@@ -23,6 +25,7 @@ class LocalSession(ModelSession):
 
     def __init__(self) -> None:
         self._engine = Engine()
+        self._evaluator = Evaluator()
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sr-model")
 
     def load(self, card: ModelCard, settings: RunSettings, samples: Sequence[NamedArray] = ()) -> LoadedModel:
@@ -50,6 +53,20 @@ class LocalSession(ModelSession):
     ) -> Future[TileResult]:
         """See :class:`ModelSession`."""
         return self._pool.submit(compare_edges, arrays, settings, crop, outputs)
+
+    def evaluate(
+        self, part: str, arrays: Sequence[NamedArray], settings: Mapping[str, Any], crop: Window
+    ) -> Future[TileResult]:
+        """See :class:`ModelSession`."""
+        return self._pool.submit(self._evaluator.answer, part, arrays, settings, crop)
+
+    def place_views(
+        self, arrays: Sequence[NamedArray], series: SeriesSettings, origins: Sequence[tuple[int, int]]
+    ) -> dict[str, Any]:
+        """See :class:`ModelSession`."""
+        from sr_plugin.worker.series_placement import place_views
+
+        return self._pool.submit(place_views, arrays, series, origins).result()
 
     def patch_shifts(self, arrays: Sequence[NamedArray]) -> Future[TileResult]:
         """See :class:`ModelSession`."""

@@ -27,6 +27,7 @@ from sr_plugin.worker import inspection
 from sr_plugin.worker.backends.base import is_out_of_memory
 from sr_plugin.worker.edges import compare_edges
 from sr_plugin.worker.engine import Engine
+from sr_plugin.worker.evaluate import Evaluator
 from sr_plugin.worker.figure import draw_figure
 from sr_plugin.worker.heartbeat import Heartbeat
 from sr_plugin.worker.patch_registration import patch_shifts
@@ -47,6 +48,7 @@ class Server:
         self._requests = requests
         self._answers = answers
         self._engine = Engine()
+        self._evaluator = Evaluator()
         self._inbox: queue.Queue[Frame | BaseException | None] = queue.Queue(_AHEAD)
         self._outbox: queue.Queue[Frame | None] = queue.Queue(_AHEAD)
         self._heartbeat: Heartbeat | None = None
@@ -111,7 +113,7 @@ class Server:
 
     def _needs_cpu(self, kind: str) -> bool:
         """True where CPU time has to pass while a request is answered; loading may wait for a slow drive."""
-        return kind in ("edges", "patch_shifts") or (kind == "infer" and self._device == "cpu")
+        return kind in ("edges", "evaluate", "patch_shifts") or (kind == "infer" and self._device == "cpu")
 
     def _computing(self, kind: str) -> contextlib.AbstractContextManager[None]:
         if self._heartbeat is not None and self._needs_cpu(kind):
@@ -149,6 +151,12 @@ class Server:
                 settings, crop = EdgeSettings.from_wire(frame.header["settings"]), Window(*frame.header["crop"])
                 result = compare_edges(frame.arrays, settings, crop, frame.header["outputs"])
                 return Frame({"type": "result", "id": number, "statistics": dict(result.statistics)}, result.arrays)
+            if kind == "evaluate":
+                part, crop = str(frame.header["part"]), Window(*frame.header["crop"])
+                result = self._evaluator.answer(part, frame.arrays, frame.header["settings"], crop)
+                return Frame({"type": "result", "id": number, "statistics": dict(result.statistics)}, result.arrays)
+            if kind == "place":
+                return Frame({"type": "place", "id": number, "answer": _place(frame)})
             if kind == "patch_shifts":
                 return Frame({"type": "result", "id": number}, patch_shifts(frame.arrays).arrays)
             if kind == "figure":
@@ -162,6 +170,13 @@ class Server:
                 f"The request '{kind}' lacks a field or has one of the wrong form ({error})."
             ) from error
         raise ProtocolError(f"The worker knows no request '{kind[:100]}'.")
+
+
+def _place(frame: Frame) -> dict[str, Any]:
+    # Imported here: it needs SciPy, which single images do not.
+    from sr_plugin.worker.series_placement import describe_placement
+
+    return describe_placement(frame.header, frame.arrays)
 
 
 def _inspect(kind: str, card: ModelCard, path: Any) -> dict[str, Any]:

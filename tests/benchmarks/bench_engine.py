@@ -28,8 +28,8 @@ from sr_plugin.raster.source import RasterSource
 from sr_plugin.raster.writer import OutputBand, OutputSpec, RasterWriter
 from sr_plugin.runtime.worker_session import WorkerSession
 from sr_plugin.worker.backends.choose import open_backend
-from sr_plugin.worker.engine import pad_by_reflection
 from sr_plugin.worker.local_session import LocalSession
+from sr_plugin.worker.padding import pad_by_reflection
 
 
 def make_scene(path: str, size: int) -> None:

@@ -139,6 +139,22 @@ def test_errors_are_one_sentence_and_a_hint(command, source, tmp_path, arguments
     assert sorted(os.listdir(tmp_path)) == ["input.tif"]
 
 
+def test_all_bands_of_a_product(command, source, tmp_path):
+    pytest.importorskip("torch")
+    from tests.fusion_scenes import write_fusion_model
+
+    root, _ = make_safe(tmp_path, bands=("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12"))
+    model, output = write_fusion_model(tmp_path / "fuse.pth"), str(tmp_path / "o.tif")
+    done = command(
+        "superresolve", str(root), output, "--all-bands", "10", "--fusion-models", model, "--in-process", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert (record["scale"], record["bands"]) == (1, 10) and read_raster(output).shape == (10, 60, 60)
+    refused = command("superresolve", source, output, "--all-bands", "10", "--json")
+    assert refused.returncode == 1 and "Only the bands of a Sentinel-2 product" in refused.stdout
+
+
 def test_wrong_arguments_are_refused_by_the_parser(command, source):
     for wrong in (["--bands", "a"], ["--extent", "1,2,3"], ["--extent", "5,5,1,1"], ["--precision", "half"]):
         done = command("superresolve", source, "o.tif", *wrong)

@@ -8,9 +8,9 @@ pytestmark = pytest.mark.qgis
 
 PARAMETERS = (
     "INPUT BANDS MODEL EXTENT MASK DEVICE PRECISION OUTPUT_TYPE CONSISTENCY TILE_SIZE MARGIN NORMALISATION OTHER_BANDS "
-    "LUMINANCE EXACT NODATA RESOLUTION KEEP_PARTIAL COG CREATE_OPTIONS OUTPUT"
+    "LUMINANCE EXACT NODATA RESOLUTION KEEP_PARTIAL COG CREATE_OPTIONS OUTPUT UNCERTAINTY_LIMIT UNCERTAINTY"
 ).split()
-OUTPUTS = "OUTPUT SCALE DEVICE PRECISION SECONDS CONSISTENCY_RMSE".split()
+OUTPUTS = "OUTPUT UNCERTAINTY SCALE DEVICE PRECISION SECONDS CONSISTENCY_RMSE".split()
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_advanced_parameters_are_folded_away(algorithm):
     from sr_plugin.processing.qgis_enums import ADVANCED
 
     folded = [p.name() for p in algorithm.parameterDefinitions() if p.flags() & ADVANCED]
-    assert folded == PARAMETERS[9:20]
+    assert folded == [*PARAMETERS[9:20], "UNCERTAINTY_LIMIT"]
 
 
 def test_instances_are_fresh_and_of_the_same_class(algorithm):

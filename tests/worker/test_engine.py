@@ -15,7 +15,8 @@ from sr_plugin.core.session import LoadedModel, RunSettings, TileTask
 from sr_plugin.core.value_range import VALUE_RANGES, ValueRange
 from sr_plugin.worker import engine as engine_module
 from sr_plugin.worker.backends.base import Backend, is_out_of_memory
-from sr_plugin.worker.engine import Engine, pad_by_reflection
+from sr_plugin.worker.engine import Engine
+from sr_plugin.worker.padding import pad_by_reflection
 
 
 class Doubling(Backend):

@@ -45,6 +45,7 @@ def _title(card: ModelCard) -> str:
 
 
 def _entries(cards: List[ModelCard]) -> List[ModelEntry]:
+    """Entries of the models that take one raster."""
     return [ModelEntry(card.name, _title(card), card) for card in cards if card.takes_one_raster]
 
 

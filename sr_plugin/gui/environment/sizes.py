@@ -29,14 +29,14 @@ def size_choices() -> List[SizeChoice]:
             "light",
             tr("ONNX models only"),
             tr(
-                "Runs the shipped models, other ONNX files and the comparison of edges. {} to download, {} on disk."
-            ).format(tr("About 180 MB"), tr("650 MB")),
+                "Runs the shipped models, other ONNX files, edge comparison and evaluation. {} to download, {} on disk."
+            ).format(tr("About 190 MB"), tr("700 MB")),
         ),
         SizeChoice(
             "full",
             tr("With PyTorch for the CPU"),
-            tr("Runs checkpoints too, and exports them. {} to download, {} on disk.").format(
-                tr("About 390 MB"), tr("1.6 GB")
+            tr("Runs checkpoints too, exports and trains them. {} to download, {} on disk.").format(
+                tr("About 400 MB"), tr("1.7 GB")
             ),
         ),
     ]
@@ -45,7 +45,9 @@ def size_choices() -> List[SizeChoice]:
             SizeChoice(
                 "cuda",
                 tr("With PyTorch for NVIDIA GPUs (CUDA)"),
-                tr("Runs checkpoints on the GPU. {} to download, {} on disk.").format(tr("About 3 GB"), tr("7 GB")),
+                tr("Runs and trains checkpoints on the GPU. {} to download, {} on disk.").format(
+                    tr("About 3 GB"), tr("7 GB")
+                ),
             )
         )
     return choices

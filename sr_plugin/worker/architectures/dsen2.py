@@ -12,7 +12,7 @@ from sr_plugin.worker.architectures.parts import conv
 
 
 class DSen2(nn.Module):
-    """Groups of bands, each on its own grid, to the last group on the grid of the first.
+    """Groups of bands, each on its own grid or all on that of the first, to the last group on the grid of the first.
 
     ``(N, 4, H, W), (N, 6, H / 2, W / 2)`` to ``(N, 6, H, W)`` with the groups ``[[4, 1], [6, 2]]``, for example.
 
@@ -38,7 +38,7 @@ class DSen2(nn.Module):
         self.convs = nn.ModuleList([conv(taken, width), *inner, conv(width, given)])
 
     def _enlarged(self, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        """Every group on the finest grid: bilinear about pixel centres, edges repeated.
+        """Every group on the finest grid: bilinear about pixel centres, edges repeated. Those there already stay.
 
         Raises:
             ValueError: when there are more or fewer groups than expected, or sizes do not belong together.
@@ -48,9 +48,11 @@ class DSen2(nn.Module):
         height, width = inputs[0].shape[-2:]
         enlarged = []
         for x, (bands, ratio) in zip(inputs, self.groups, strict=True):
-            if tuple(x.shape[1:]) != (bands, height // ratio, width // ratio) or height % ratio or width % ratio:
+            nested = x.shape[2] * ratio == height and x.shape[3] * ratio == width
+            fine = x.shape[2] == height and x.shape[3] == width
+            if x.shape[1] != bands or not (nested or fine):
                 raise ValueError(f"a group has the shape {tuple(x.shape)} beside a first one of {height} x {width}")
-            if ratio > 1:
+            if not fine:
                 x = functional.interpolate(x, size=(height, width), mode="bilinear", align_corners=False)
             enlarged.append(x)
         return enlarged

@@ -60,11 +60,12 @@ class Backend(ABC):
     """A network made ready on one device."""
 
     @abstractmethod
-    def forward(self, batch: np.ndarray) -> np.ndarray:
+    def forward(self, *inputs: np.ndarray) -> np.ndarray:
         """Run the network.
 
         Args:
-            batch: ``(n, bands, h, w)`` float32 in the network's own value range.
+            inputs: ``(n, bands, h, w)`` float32 in the network's own value range; one for most networks. Those that
+                fuse bands take one for each group, in the order of their card, all on the grid of the finest one.
 
         Returns:
             ``(n, output bands, h * scale, w * scale)`` float32.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,9 +10,24 @@ import numpy as np
 
 from sr_plugin.core.onnx_layout import onnx_image
 
+#: Inputs of graphs that fuse bands are named by the pixel size of their group.
+_GROUP = re.compile(r"bands_(\d+)m")
+
+
+def group_order(names: Sequence[str]) -> list[int]:
+    """For each group of bands, the finest first, the number of the graph's input that takes it.
+
+    Args:
+        names: of the graph's inputs; ``bands_10m`` and the like go by their number, any others stay as they are.
+    """
+    sizes = [_GROUP.fullmatch(name) for name in names]
+    if not all(sizes):
+        return list(range(len(names)))
+    return sorted(range(len(names)), key=lambda n: int(sizes[n].group(1)))  # type: ignore[union-attr]
+
 
 class ImageLayout:
-    """Adapts ``(n, bands, h, w)`` float32 to a graph with one image in and one image out.
+    """Adapts ``(n, bands, h, w)`` float32 to a graph with images of one layout in and one image out.
 
     Args:
         taken, given: sizes of the graph's input and output, anything but a positive integer where free.
@@ -27,18 +43,22 @@ class ImageLayout:
         # Some exports take exactly one image at a time.
         self._one_by_one = image_in is not None and image_in.batch == 1
 
-    def run(self, compute: Callable[[np.ndarray], np.ndarray], batch: np.ndarray) -> np.ndarray:
+    def run(self, compute: Callable[..., np.ndarray], *inputs: np.ndarray) -> np.ndarray:
         """``(n, output bands, h, w)`` float32 of what ``compute`` gives for arrays in the graph's own layout."""
-        if self._one_by_one and batch.shape[0] > 1:
-            return np.concatenate([self._once(compute, batch[i : i + 1]) for i in range(batch.shape[0])])
-        return self._once(compute, batch)
+        count = inputs[0].shape[0]
+        if self._one_by_one and count > 1:
+            return np.concatenate([self._once(compute, [x[i : i + 1] for x in inputs]) for i in range(count)])
+        return self._once(compute, inputs)
 
-    def _once(self, compute: Callable[[np.ndarray], np.ndarray], batch: np.ndarray) -> np.ndarray:
+    def _taken(self, batch: np.ndarray) -> np.ndarray:
         if self._half:
             batch = batch.astype(np.float16)
         if self._bands_last_in:
             batch = batch.transpose(0, 2, 3, 1)
-        output = compute(np.ascontiguousarray(batch))
+        return np.ascontiguousarray(batch)
+
+    def _once(self, compute: Callable[..., np.ndarray], inputs: Sequence[np.ndarray]) -> np.ndarray:
+        output = compute(*map(self._taken, inputs))
         if self._bands_last_out and output.ndim == 4:
             output = output.transpose(0, 3, 1, 2)
         return np.ascontiguousarray(output, dtype=np.float32)

@@ -11,7 +11,7 @@ from sr_plugin.core.errors import DeviceUnavailable, ModelFailed, ModelUnreadabl
 from sr_plugin.core.onnx_file import check_external_data, read_onnx_header
 from sr_plugin.core.session import LoadedModel, RunSettings
 from sr_plugin.worker.backends.base import Backend, first_line, is_out_of_memory, thread_count
-from sr_plugin.worker.backends.image_layout import ImageLayout
+from sr_plugin.worker.backends.image_layout import ImageLayout, group_order
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "dml": "DmlExecutionProvider"}
 _NAMES = {"cpu": "CPU", "cuda": "CUDA device", "dml": "DirectML device"}
@@ -44,7 +44,7 @@ def reduced_type(device: str) -> str | None:
 
 
 class OnnxBackend(Backend):
-    """A model in ONNX format with one image in and one image out.
+    """A model in ONNX format with one image in, or one for each group of bands, and one image out.
 
     Raises:
         ModelUnreadable: when the file is no model that ONNX Runtime can run.
@@ -78,9 +78,9 @@ class OnnxBackend(Backend):
             raise ModelUnreadable(f"ONNX Runtime cannot load '{weight.path}' ({first_line(error)}).") from error
         if self._session.get_providers()[0] != _PROVIDERS[kind]:
             raise DeviceUnavailable(f"ONNX Runtime cannot use the device '{device}' with the libraries it found.")
-        self._input = self._session.get_inputs()[0]
-        self._half = self._input.type == "tensor(float16)"
-        self._layout = ImageLayout(self._input.shape, self._session.get_outputs()[0].shape, self._half)
+        self._inputs = self._session.get_inputs()
+        self._half = self._inputs[0].type == "tensor(float16)"
+        self._layout = ImageLayout(self._inputs[0].shape, self._session.get_outputs()[0].shape, self._half)
         self._device = "cpu" if kind == "cpu" else f"{kind}:{int(number or 0)}"
         self._version = onnxruntime.__version__
         self._precision_asked = settings.precision
@@ -95,13 +95,17 @@ class OnnxBackend(Backend):
         precision = "float16" if self._half else "float32"
         return LoadedModel(f"onnxruntime {self._version}", self._device, name, precision, notes)
 
-    def forward(self, batch: np.ndarray) -> np.ndarray:
+    def forward(self, *inputs: np.ndarray) -> np.ndarray:
         """See :class:`Backend`."""
-        return self._layout.run(self._run, batch)
+        if len(inputs) != len(self._inputs):
+            raise ModelFailed(f"The ONNX graph takes {len(self._inputs)} inputs where {len(inputs)} are given.")
+        return self._layout.run(self._run, *inputs)
 
-    def _run(self, image: np.ndarray) -> np.ndarray:
+    def _run(self, *images: np.ndarray) -> np.ndarray:
+        order = group_order([item.name for item in self._inputs])
         try:
-            (output,) = self._session.run(None, {self._input.name: image})
+            fed = {self._inputs[n].name: image for n, image in zip(order, images, strict=True)}
+            (output,) = self._session.run(None, fed)
         except Exception as error:  # see above
             if is_out_of_memory(error):
                 raise OutOfMemory("The model ran out of memory on this tile.") from error

@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from sr_plugin.core.card import ModelCard, WeightFile
+from sr_plugin.core.card import BAND_FUSION, ModelCard, WeightFile
 from sr_plugin.core.errors import ModelFailed, ModelUnreadable, OutOfMemory
+from sr_plugin.core.fusion_chain import fused_groups
 from sr_plugin.core.locations import user_cache_folder
 from sr_plugin.core.onnx_file import check_external_data, read_onnx_header
 from sr_plugin.core.session import LoadedModel, RunSettings
 from sr_plugin.worker.backends.base import Backend, first_line, is_out_of_memory, thread_count
-from sr_plugin.worker.backends.image_layout import ImageLayout
+from sr_plugin.worker.backends.image_layout import ImageLayout, group_order
 from sr_plugin.worker.impulse import textured_tile
 
 _DEVICES = {"cpu": "CPU", "xpu": "GPU"}
@@ -105,7 +106,7 @@ class OpenVinoBackend(Backend):
                 raise OutOfMemory(f"There is too little memory to load the model '{card.name}'.") from error
             raise ModelUnreadable(f"OpenVINO cannot load the model '{card.name}' ({first_line(error)}).") from error
         self._layout = self._layout_of(self._graph)
-        self._compiled: OrderedDict[tuple[int, ...], Any] = OrderedDict()
+        self._compiled: OrderedDict[tuple[tuple[int, ...], ...], Any] = OrderedDict()
         #: The large graph that holds working memory, where there is one.
         self._holder: Any = None
 
@@ -154,19 +155,18 @@ class OpenVinoBackend(Backend):
         from sr_plugin.worker.architectures.spandrel_bridge import load_module
 
         network = load_module(replace(card, weights=(weight,))).float().eval()
-        sides = _sides(card)
-        tiles = [textured_tile(max(1, len(card.input_bands)), *side, seed=1)[None] for side in sides]
+        examples = [_example(card, *side) for side in _sides(card)]
         try:
-            graph = self._openvino.convert_model(network, example_input=torch.from_numpy(tiles[0]))
+            graph = self._openvino.convert_model(network, example_input=tuple(map(torch.from_numpy, examples[0])))
         except Exception as error:  # its front end has exceptions of its own for every missing operation
             raise ModelFailed(f"OpenVINO cannot convert the network ({first_line(error)}).") from error
         if card.tiles.fixed is None:
-            graph.reshape([-1, tiles[0].shape[1], -1, -1])
+            graph.reshape({number: [-1, item.shape[1], -1, -1] for number, item in enumerate(examples[0])})
         compiled = self._core.compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-        for tile in tiles:
+        for tiles in examples:
             with torch.inference_mode():
-                expected = network(torch.from_numpy(tile)).numpy()
-            result = compiled(tile)[0]
+                expected = network(*map(torch.from_numpy, tiles)).numpy()
+            result = compiled(list(tiles))[0]
             spread = max(float(np.ptp(expected)), 1e-6)
             if result.shape != expected.shape or np.abs(result - expected).max() > _TOLERATED * spread:
                 raise ModelFailed("OpenVINO gives another result for this network.", "Use torch for it.")
@@ -188,31 +188,36 @@ class OpenVinoBackend(Backend):
         version = self._openvino.__version__.split("-")[0]
         return LoadedModel(f"openvino {version}", self._device, name, self._precision, notes)
 
-    def forward(self, batch: np.ndarray) -> np.ndarray:
+    def forward(self, *inputs: np.ndarray) -> np.ndarray:
         """See :class:`Backend`."""
-        return self._layout.run(self._run, batch)
+        if len(inputs) != len(self._graph.inputs):
+            raise ModelFailed(f"The graph takes {len(self._graph.inputs)} inputs where {len(inputs)} are given.")
+        return self._layout.run(self._run, *inputs)
 
-    def _run(self, image: np.ndarray) -> np.ndarray:
+    def _run(self, *images: np.ndarray) -> np.ndarray:
+        order = group_order([port.any_name if port.names else "" for port in self._graph.inputs])
+        by_number = {number: image for number, image in zip(order, images, strict=True)}
+        given = [by_number[number] for number in range(len(images))]
         try:
-            return self._for_shape(image.shape)(image, share_inputs=True)[0]
+            return self._for_shape(tuple(image.shape for image in given))(given, share_inputs=True)[0]
         except RuntimeError as error:
             if is_out_of_memory(error):
                 raise OutOfMemory("The model ran out of memory on this tile.") from error
             raise ModelFailed(f"OpenVINO failed on a tile ({first_line(error)}).") from error
 
-    def _for_shape(self, shape: tuple[int, ...]) -> Any:
-        """The graph compiled for a shape of tiles."""
+    def _for_shape(self, shapes: tuple[tuple[int, ...], ...]) -> Any:
+        """The graph compiled for the shapes of a tile."""
         if not self._graph.is_dynamic():
             return self._any
-        if shape not in self._compiled:
+        if shapes not in self._compiled:
             graph = self._graph.clone()
-            graph.reshape(list(shape))
+            graph.reshape({number: list(shape) for number, shape in enumerate(shapes)})
             compiled = self._core.compile_model(graph, self._target, self._options)
-            self._compiled[shape] = compiled, _largest_tensor(graph) > _LARGEST_KEPT
+            self._compiled[shapes] = compiled, _largest_tensor(graph) > _LARGEST_KEPT
             if len(self._compiled) > _SHAPES_KEPT:
                 self._compiled.popitem(last=False)
-        self._compiled.move_to_end(shape)
-        compiled, large = self._compiled[shape]
+        self._compiled.move_to_end(shapes)
+        compiled, large = self._compiled[shapes]
         if large and self._holder is not compiled:
             if self._holder is not None:
                 self._holder.release_memory()
@@ -224,6 +229,14 @@ def _largest_tensor(graph: Any) -> int:
     """Bytes of the largest float32 tensor of a graph with known shapes; those of unknown shape are left out."""
     ports = (port for operation in graph.get_ops() for port in operation.outputs())
     return max(4 * prod(port.get_shape()) for port in ports if port.get_partial_shape().is_static)
+
+
+def _example(card: ModelCard, height: int, width: int) -> list[np.ndarray]:
+    """One tile, or for band fusion one for each group of bands on the finest grid."""
+    tile = textured_tile(max(1, len(card.input_bands)), height, width, seed=1)[None]
+    if card.kind != BAND_FUSION:
+        return [tile]
+    return [np.ascontiguousarray(part) for part in np.split(tile, np.cumsum(fused_groups(card))[:-1], axis=1)]
 
 
 def _sides(card: ModelCard) -> list[tuple[int, int]]:

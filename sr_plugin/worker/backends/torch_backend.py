@@ -95,17 +95,19 @@ class TorchBackend(Backend):
         version = f"torch {self._torch.__version__}"
         return LoadedModel(version, str(self._device), _device_name(self._device), precision, notes)
 
-    def forward(self, batch: np.ndarray) -> np.ndarray:
+    def forward(self, *inputs: np.ndarray) -> np.ndarray:
         """See :class:`Backend`."""
         with self._failures_told():
-            return np.ascontiguousarray(self._compute(batch).cpu().numpy())
+            return np.ascontiguousarray(self._compute(*inputs).cpu().numpy())
 
-    def _compute(self, batch: np.ndarray) -> Any:
+    def _compute(self, *inputs: np.ndarray) -> Any:
         """The network's output on the device, float32."""
         torch = self._torch
         with torch.inference_mode(), self._autocast():
-            tensor = torch.from_numpy(batch).to(self._device).contiguous(memory_format=torch.channels_last)
-            return self._network(tensor).float()
+            tensors = [torch.from_numpy(batch).to(self._device) for batch in inputs]
+            # Views of a series come as five-dimensional batches, which have no such layout.
+            laid = [t.contiguous(memory_format=torch.channels_last) if t.ndim == 4 else t for t in tensors]
+            return self._network(*laid).float()
 
     @contextmanager
     def _failures_told(self) -> Iterator[None]:

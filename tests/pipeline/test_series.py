@@ -1,0 +1,175 @@
+"""Series through the engine: seams, resume, cancel, odd numbers of views, places."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+import numpy as np
+import pytest
+
+pytest.importorskip("osgeo", reason="GDAL's Python bindings are not installed")
+pytest.importorskip("scipy")
+pytest.importorskip("skimage")
+
+from sr_plugin.core.errors import Cancelled, ParameterError, UnsupportedRaster  # noqa: E402
+from sr_plugin.core.series import ViewPlace  # noqa: E402
+from sr_plugin.core.series_choices import MATCHES  # noqa: E402
+from sr_plugin.pipeline import series as series_module  # noqa: E402
+from sr_plugin.pipeline.request import SuperResolveRequest  # noqa: E402
+from sr_plugin.pipeline.series import SeriesRequest, SeriesView, superresolve_series  # noqa: E402
+from sr_plugin.worker.local_session import LocalSession  # noqa: E402
+from tests.conftest import read_raster, write_raster  # noqa: E402
+from tests.pipeline.conftest import Recorder, local  # noqa: E402
+from tests.series_scenes import fine_scene, seen  # noqa: E402
+
+SHIFTS = [(0.0, 0.0), (0.5, 0.45), (-0.4, 0.3)]
+
+
+def _write(folder, view, name, told=(0.0, 0.0), **facts):
+    transform = (500000.0 + told[1] * 10, 10.0, 0.0, 4100000.0 - told[0] * 10, 0.0, -10.0)
+    pixels = np.clip(np.round(view * 10000), 1, 65535).astype(np.uint16)
+    return write_raster(folder / name, pixels, transform, **facts)
+
+
+@pytest.fixture(scope="module")
+def views(tmp_path_factory):
+    """Three views of one band, 130 x 150 pixels."""
+    folder = tmp_path_factory.mktemp("views")
+    fine = fine_scene(260, 300, 1)
+    return tuple(
+        SeriesView(_write(folder, seen(fine, shift, 0.001, n), f"view{n}.tif", shift, nodata=0))
+        for n, shift in enumerate(SHIFTS)
+    )
+
+
+@pytest.fixture
+def fuse(tmp_path):
+    def go(views, model="shift-and-add:2", name="out.tif", feedback=None, open_session=local, **options):
+        run = {key: options.pop(key) for key in ("tile", "keep_partial", "extent", "output_type") if key in options}
+        request = SuperResolveRequest("", str(tmp_path / name), model, bands=(1,), **run)
+        return superresolve_series(SeriesRequest(request, tuple(views), **options), feedback, open_session)
+
+    return go
+
+
+@pytest.mark.parametrize("model", ["shift-and-add:2", pytest.param("series-x2", marks=pytest.mark.slow)])
+def test_tiles_leave_no_seams(views, fuse, model):
+    whole = read_raster(fuse(views, model, "whole.tif", tile=512).run.output).astype(int)
+    tiled = read_raster(fuse(views, model, "tiled.tif", tile=64).run.output).astype(int)
+    # One digital number of 10000 is what rounding may turn.
+    assert np.abs(whole - tiled).max() <= 1
+    assert (whole != tiled).mean() < 1e-3
+
+
+def test_shifts_that_vary_over_the_scene_leave_no_seams(views, fuse, monkeypatch):
+    found = LocalSession.place_views
+
+    def varied(self, arrays, series, origins):
+        answer = found(self, arrays, series, origins)
+        settings = type(series).from_wire(answer["series"])
+        field = ((0.0, 0.0), (0.1, 0.0), (0.0, 0.15), (0.1, 0.15))
+        placed = (settings.views[0], *(dataclasses.replace(view, field=field) for view in settings.views[1:]))
+        varying = dataclasses.replace(settings, views=placed, nodes=((20.0, 110.0), (20.0, 130.0)))
+        return {**answer, "series": varying.to_wire()}
+
+    monkeypatch.setattr(LocalSession, "place_views", varied)
+    whole = read_raster(fuse(views, name="whole.tif", tile=512).run.output).astype(int)
+    tiled = read_raster(fuse(views, name="tiled.tif", tile=64).run.output).astype(int)
+    assert np.abs(whole - tiled).max() <= 1
+
+
+def test_an_extent_gives_the_pixels_of_the_whole(views, fuse):
+    whole = read_raster(fuse(views, name="whole.tif", tile=512, register=False, match="none").run.output)
+    extent = (500300.0, 4100000.0 - 900.0, 500900.0, 4100000.0 - 200.0)
+    part = read_raster(fuse(views, name="part.tif", extent=extent, register=False, match="none").run.output)
+    assert part.shape == (1, 140, 120)
+    assert np.abs(part.astype(int) - whole[:, 40:180, 60:180]).max() <= 1
+
+
+def test_a_cancelled_run_goes_on_where_it_stopped(views, fuse):
+    whole = read_raster(fuse(views, name="whole.tif", tile=64).run.output)
+    with pytest.raises(Cancelled):
+        fuse(views, tile=64, keep_partial=True, feedback=Recorder(cancel_after=2))
+    asked = []
+
+    class Counting(LocalSession):
+        def submit(self, arrays, task):
+            asked.append(task)
+            return super().submit(arrays, task)
+
+    result = fuse(views, tile=64, keep_partial=True, open_session=lambda _: Counting())
+    assert np.array_equal(read_raster(result.run.output), whole)
+    assert 0 < len(asked) < 9
+
+
+def test_a_cancel_leaves_nothing_behind(views, fuse, tmp_path):
+    with pytest.raises(Cancelled):
+        fuse(views, tile=64, feedback=Recorder(cancel_after=1))
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_any_number_of_views(views, fuse, count):
+    result = fuse(views[:count], "series-x2")
+    assert len(result.views) == count
+    assert read_raster(result.run.output).shape == (1, 260, 300)
+
+
+def test_a_view_that_does_not_overlap_is_named(views, fuse, tmp_path, recorder):
+    far = SeriesView(_write(tmp_path, np.full((1, 20, 20), 0.2), "far.tif", (5000.0, 0.0)))
+    result = fuse([*views[:2], far], feedback=recorder)
+    assert len(result.views) == 2
+    assert any("far.tif" in text and "overlap" in text for text in recorder.warnings)
+
+
+def test_gaps_of_the_reference_are_filled_from_the_others(views, fuse, tmp_path):
+    fine = fine_scene(260, 300, 1)
+    torn = seen(fine, (0.0, 0.0))
+    torn[:, 40:60, 50:80] = 0.0
+    pixels = np.round(torn * 10000).astype(np.uint16)
+    reference = SeriesView(write_raster(tmp_path / "torn.tif", pixels, (5e5, 10.0, 0, 4.1e6, 0, -10.0), nodata=0))
+    result = read_raster(fuse([reference, *views[1:]]).run.output)
+    assert (result[:, 80:120, 100:160] > 0).all()
+    assert np.abs(result[:, 84:116, 104:156] / 10000 - fine[:, 84:116, 104:156]).mean() < 0.02
+
+
+def test_where_no_view_has_data_the_result_is_nodata(fuse, tmp_path):
+    pixels = np.full((1, 40, 40), 1000, np.uint16)
+    pixels[:, 10:20, 10:20] = 0
+    place = (5e5, 10.0, 0, 4.1e6, 0, -10.0)
+    both = [SeriesView(write_raster(tmp_path / f"gap{n}.tif", pixels, place, nodata=0)) for n in range(2)]
+    result = read_raster(fuse(both).run.output)
+    assert (result[:, 20:40, 20:40] == 0).all()
+    assert (result[:, :20] == 1000).all()
+
+
+def test_only_one_with_a_crs_is_refused(views, fuse, tmp_path):
+    bare = write_raster(tmp_path / "bare.tif", np.full((1, 20, 20), 9, np.uint16), wkt="")
+    with pytest.raises(UnsupportedRaster, match="bare.tif"):
+        fuse([views[0], SeriesView(bare)])
+
+
+def test_an_unknown_match_is_refused(views, fuse):
+    with pytest.raises(ParameterError, match="magic"):
+        fuse(views, match="magic")
+    assert MATCHES == ("local", "global", "none")
+
+
+def test_a_published_kind_of_network_takes_any_number_of_views(views, fuse, tmp_path):
+    torch = pytest.importorskip("torch")
+    from sr_plugin.worker.architectures.highresnet import HighResNet
+
+    torch.manual_seed(0)
+    path = str(tmp_path / "network.pt")
+    torch.save(HighResNet(1, 8, 1, 2).state_dict(), path)
+    result = fuse(views, path)
+    assert result.run.backend.startswith("torch")
+    assert read_raster(result.run.output).shape == (1, 260, 300)
+
+
+def test_the_tile_follows_from_the_number_of_views(views):
+    card = series_module.builtin_card("shift-and-add:2")
+    place = ViewPlace((0.0, 0.0))
+    few, many = (series_module.SeriesSettings(4, (place,) * count) for count in (2, 60))
+    assert series_module._tile(card, 72, few) > series_module._tile(card, 72, many) >= 128

@@ -1,0 +1,89 @@
+"""Pictures of the evaluation: dialog, log, tiles on the map coloured by their error."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from typing import List
+
+from tools.shots.session import DRAW, Session, Step
+
+_ALGORITHM = "superres:evaluate"
+_SCALE = 4
+
+
+def steps(session: Session) -> List[Step]:
+    """What to do, in order."""
+    shots = EvaluationShots(session)
+    return [
+        (session.load_raster, DRAW),
+        (shots.super_resolve, DRAW),
+        (shots.open_dialog, DRAW),
+        (lambda: session.save(shots.dialog, "evaluate_dialog"), 0),
+        (shots.scroll_down, DRAW),
+        (lambda: session.save(shots.dialog, "evaluate_dialog_end"), 0),
+        (shots.run, 0),
+        session.wait_until(lambda: shots.dialog.feedback is None),
+        (lambda: session.save(shots.dialog, "evaluate_log"), 0),
+        (shots.close_dialog, 2 * DRAW),
+        (lambda: session.save(session.iface.mainWindow(), "evaluate_tiles"), 0),
+    ]
+
+
+class EvaluationShots:
+    """Opens the windows that the pictures show."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.iface = session.iface
+        self.dialog = None
+        self.folder = tempfile.mkdtemp(prefix="sr-evaluate-")
+
+    def super_resolve(self) -> None:
+        """Make the scene coarser and super-resolve that, so that the scene itself is the truth."""
+        import processing
+        from osgeo import gdal
+
+        coarse, fine = (os.path.join(self.folder, name) for name in ("coarse.tif", "finer.tif"))
+        size = 100 / _SCALE
+        gdal.Translate(coarse, self.session.raster, widthPct=size, heightPct=size, resampleAlg="average")
+        model = self.session.model or "s2-rgbn-x4"
+        processing.run("superres:superresolve", {"INPUT": coarse, "MODEL": model, "OUTPUT": fine})
+        self.iface.addRasterLayer(coarse, "Sentinel-2 made coarser")
+        self.iface.addRasterLayer(fine, "Super-resolved")
+
+    def open_dialog(self) -> None:
+        """The algorithm's dialog with the layers chosen."""
+        import processing
+        from qgis.core import QgsProject
+
+        layers = {layer.name(): layer.id() for layer in QgsProject.instance().mapLayers().values()}
+        chosen = {
+            "INPUT": layers["Sentinel-2 made coarser"],
+            "RESULTS": [layers["Super-resolved"]],
+            "TRUTH": layers["Sentinel-2"],
+            "TILE_SIZE": 32,
+            "TILES": "TEMPORARY_OUTPUT",
+            "OUTPUT_HTML": os.path.join(self.folder, "report.html"),
+        }
+        self.dialog = processing.createAlgorithmDialog(_ALGORITHM, chosen)
+        self.dialog.resize(1100, 800)
+        self.dialog.show()
+
+    def scroll_down(self) -> None:
+        """Show the last parameters."""
+        from qgis.PyQt.QtWidgets import QScrollArea
+
+        for area in self.dialog.mainWidget().findChildren(QScrollArea):
+            area.verticalScrollBar().setValue(area.verticalScrollBar().maximum())
+
+    def run(self) -> None:
+        """Start a run from the dialog."""
+        self.dialog.runAlgorithm()
+
+    def close_dialog(self) -> None:
+        """Close the dialog and unfold the legend."""
+        self.dialog.close()
+        self.dialog.deleteLater()
+        self.dialog = None
+        self.iface.layerTreeView().expandAllNodes()
