@@ -10,7 +10,7 @@ from typing import Dict, Iterator, List, NamedTuple, Set
 
 import pytest
 
-HEAVY = {"torch", "onnxruntime", "openvino", "skimage", "spandrel", "onnx", "h5py"}
+HEAVY = {"torch", "onnxruntime", "openvino", "skimage", "spandrel", "onnx", "h5py", "lightning_fabric", "torchmetrics"}
 QT = {"PyQt5", "PyQt6", "PySide2", "PySide6", "sip"}
 #: What a layer may import of the package when it is imported.
 BELOW: Dict[str, Set[str]] = {

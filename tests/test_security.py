@@ -35,6 +35,7 @@ STARTING = {
     "runtime/run_logged.py",
     "runtime/worker_session.py",
     "runtime/probe.py",
+    "runtime/detached.py",
     "raster/hdf5_reader.py",
 }
 

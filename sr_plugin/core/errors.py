@@ -143,6 +143,12 @@ class EnvironmentFailed(SuperResolutionError):
     default_hint = "Check the network or proxy, or give a folder with the wheels."
 
 
+class TrainingFailed(SuperResolutionError):
+    """A training cannot go on."""
+
+    default_hint = "Start it again with a lower learning rate."
+
+
 class DeviceUnavailable(SuperResolutionError):
     """The device that was asked for is not there."""
 

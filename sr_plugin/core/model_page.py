@@ -23,10 +23,16 @@ _STYLE = (
 _WARNING, _WELL = ("#fff3cd", "#4d3800"), ("#e3f1e5", "#173d1e")
 _FIGURES = (
     ("psnr_bicubic", "Bicubic, dB", "{:.2f}"),
+    ("psnr_before", "Before training, dB", "{:.2f}"),
     ("psnr_model", "Model, dB", "{:.2f}"),
     ("gain", "Gain, dB", "{:+.2f}"),
     ("ssim_bicubic", "Bicubic, SSIM", "{:.3f}"),
+    ("ssim_before", "Before training, SSIM", "{:.3f}"),
     ("ssim_model", "Model, SSIM", "{:.3f}"),
+)
+_NOTE_OF_PROTOCOLS = (
+    "Images were reduced in resolution and enlarged again; the figures compare the result with the original. "
+    "dB is the PSNR, MTF that at the Nyquist frequency."
 )
 _LABEL_WIDTH = 150
 
@@ -84,18 +90,30 @@ def _quality(quality: Mapping[str, Any]) -> str:
         value = figures.get(key)
         return f'<td class="number" align="right">{form.format(value) if isinstance(value, (int, float)) else ""}</td>'
 
-    head = "".join(f'<th class="number" align="right">{label}</th>' for _, label, _ in _FIGURES)
+    shown = [figure for figure in _FIGURES if any(figure[0] in figures for figures in measured.values())]
+    head = "".join(f'<th class="number" align="right">{label}</th>' for _, label, _ in shown)
     body = "".join(
         f'<tr><th align="left">{html.escape(_protocol(name))}</th>'
-        + "".join(cell(figures, key, form) for key, _, form in _FIGURES)
+        + "".join(cell(figures, key, form) for key, _, form in shown)
         + "</tr>"
         for name, figures in measured.items()
     )
+    held_out = isinstance(quality.get("patches"), int)
+    note = _note_of_training(quality) if held_out else _NOTE_OF_PROTOCOLS
     return (
         '<h2>How good it is</h2><table class="figures" cellpadding="3">'
-        f'<tr><th align="left">Input made by</th>{head}</tr>{body}</table>'
-        "<p>Images were reduced in resolution and enlarged again; the figures compare the result with the original. "
-        "dB is the PSNR, MTF that at the Nyquist frequency.</p>"
+        f'<tr><th align="left">{"Measured on" if held_out else "Input made by"}</th>{head}</tr>{body}</table>'
+        f"<p>{html.escape(note)}</p>"
+    )
+
+
+def _note_of_training(quality: Mapping[str, Any]) -> str:
+    """What the figures of a training mean."""
+    peak = quality.get("data_range")
+    told = f" The range of the data is {peak:g}." if isinstance(peak, (int, float)) else ""
+    return (
+        f"{quality['patches']} patches of ground that was not trained on; dB is the PSNR.{told} The weights were "
+        "chosen by these patches, so other ground may give slightly lower figures."
     )
 
 

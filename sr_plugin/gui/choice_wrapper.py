@@ -10,6 +10,7 @@ from qgis.gui import QgsGui, QgsProcessingContextGenerator, QgsProcessingParamet
 from qgis.PyQt.QtWidgets import QComboBox, QLineEdit, QWidget
 
 from sr_plugin.gui.modeler_choices import ChoiceList, value_line
+from sr_plugin.processing.qgis_enums import OPTIONAL
 
 
 class ChoiceCombo(QComboBox):
@@ -94,7 +95,7 @@ class ChoiceWrapper(WidgetWrapper):
         if self.combo is None:
             return self.widget.value()
         value = self.combo.value()
-        if not value:
+        if not value and not self.parameterDefinition().flags() & OPTIONAL:
             raise InvalidParameterValue()
         return value
 

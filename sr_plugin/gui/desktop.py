@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sr_plugin.gui.runs.run import Run
     from sr_plugin.gui.runs.run_list import RunList
     from sr_plugin.gui.runs.run_queue import RunQueue
+    from sr_plugin.gui.teach.teach_tab import TeachTab
     from sr_plugin.pipeline.interrupted import InterruptedJob
 
 _DOCK_OPEN = "superres/dock_open"
@@ -53,6 +54,7 @@ class Desktop:
         self.interrupted: Optional[InterruptedList] = None
         self.preview: Optional[Preview] = None
         self.compare: Optional[CompareWindow] = None
+        self.teach: Optional[TeachTab] = None
         self._environment: Optional[OneDialog] = None
         self._help: Optional[Any] = None
         self._sheets: List[Any] = []
@@ -102,6 +104,8 @@ class Desktop:
         if self._help is not None:
             self._help.close()
             self._help.deleteLater()
+        if self.teach is not None:
+            self.teach.shut_down()
         if self.dock is not None:
             self.dock.shut_down()
             self.iface.removeDockWidget(self.dock)
@@ -116,7 +120,7 @@ class Desktop:
             self._notes.remove()
         if self.actions is not None:
             self.actions.remove()
-        self.dock = self.queue = self.run_list = self.interrupted = self.preview = self.compare = None
+        self.dock = self.queue = self.run_list = self.interrupted = self.preview = self.compare = self.teach = None
         self.actions = self.messages = None
         self._environment = self._help = self._options = self._notes = None
 
@@ -142,6 +146,7 @@ class Desktop:
         from sr_plugin.gui.runs.interrupted_list import InterruptedList
         from sr_plugin.gui.runs.run_list import RunList
         from sr_plugin.gui.runs.run_queue import RunQueue
+        from sr_plugin.gui.teach.teach_tab import TeachTab
 
         dock = DockPanel(self.iface)
         queue = RunQueue(self.iface.mainWindow())
@@ -166,6 +171,12 @@ class Desktop:
         dock.sample_requested.connect(self.try_sample)
         dock.environment_requested.connect(self.open_environment)
         dock.compare_requested.connect(self.open_compare)
+        teach = TeachTab()
+        teach.model_made.connect(self._model_made)
+        teach.dialog_requested.connect(self._open_algorithm)
+        teach.environment_requested.connect(self.open_environment)
+        dock.add_tab(teach, tr("Teach"))
+        self.teach = teach
         self.dock, self.queue, self.preview = dock, queue, preview
         self.run_list, self.interrupted = run_list, interrupted
         self.iface.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
@@ -253,6 +264,19 @@ class Desktop:
         self._help.show()
         self._help.raise_()
         self._help.activateWindow()
+
+    def _model_made(self, name: str) -> None:
+        if self.dock is not None:
+            self.dock.refresh_models()
+        self._tell(
+            tr("The model is in the list of models."), Qgis.MessageLevel.Success, seconds=_GOOD_NEWS, title=name
+        )
+
+    def _open_algorithm(self, algorithm: str, parameters: Dict[str, Any]) -> None:
+        """Open the dialog of an algorithm of the plugin."""
+        import processing
+
+        processing.execAlgorithmDialog(algorithm, parameters)
 
     def _environment_changed(self) -> None:
         from sr_plugin.processing.runtime_check import forget

@@ -13,7 +13,7 @@ from sr_plugin.core.edges import EDGE_CLASSES, NODATA_CODE, NONE, EdgeSettings
 from sr_plugin.core.errors import OutputError
 from sr_plugin.core.grid import Grid, Window
 from sr_plugin.core.locations import plugin_version
-from sr_plugin.pipeline.output_lock import OutputLock
+from sr_plugin.core.output_lock import OutputLock
 from sr_plugin.raster.output_path import check_output_path
 from sr_plugin.raster.writer import OutputBand, OutputSpec, RasterWriter
 

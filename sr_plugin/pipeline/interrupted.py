@@ -19,7 +19,7 @@ from typing import Any, Dict, List, Mapping, Optional
 from sr_plugin.core.digest import sha256_of_json
 from sr_plugin.core.errors import OutputError
 from sr_plugin.core.locations import user_data_folder
-from sr_plugin.pipeline.output_lock import OutputLock, is_locked
+from sr_plugin.core.output_lock import OutputLock, is_locked
 from sr_plugin.pipeline.partial_files import PartialFiles, partial_files
 from sr_plugin.pipeline.prepare import PreparedRun
 from sr_plugin.pipeline.request import SuperResolveRequest

@@ -8,13 +8,13 @@ from typing import Callable, List, Optional
 
 from sr_plugin.core.card import ModelCard
 from sr_plugin.core.errors import Cancelled, DeviceUnavailable, RuntimeMissing
+from sr_plugin.core.output_lock import OutputLock
 from sr_plugin.core.session import LoadedModel, ModelSession
 from sr_plugin.pipeline.blended_cells import session_settings
 from sr_plugin.pipeline.cancellable import Preparation, prepare_patiently
 from sr_plugin.pipeline.estimate import read_pixels, remember_speed
 from sr_plugin.pipeline.interrupted import RunEntry
 from sr_plugin.pipeline.journal import Computation
-from sr_plugin.pipeline.output_lock import OutputLock
 from sr_plugin.pipeline.prepare import PreparedRun
 from sr_plugin.pipeline.request import RunFeedback, SilentFeedback, SuperResolveRequest, SuperResolveResult
 from sr_plugin.pipeline.samples import sample_pieces

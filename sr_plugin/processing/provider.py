@@ -54,6 +54,7 @@ class SuperResolutionProvider(QgsProcessingProvider):
         from sr_plugin.processing.superresolvelandsat import SuperResolveLandsatAlgorithm
         from sr_plugin.processing.superresolvesentinel2 import SuperResolveSentinel2Algorithm
         from sr_plugin.processing.superresolvetimeseries import SuperResolveTimeSeriesAlgorithm
+        from sr_plugin.processing.train import TrainAlgorithm
 
         for algorithm in (
             SuperResolveAlgorithm,
@@ -65,5 +66,6 @@ class SuperResolutionProvider(QgsProcessingProvider):
             ModelInfoAlgorithm,
             ExportModelAlgorithm,
             PreparePairsAlgorithm,
+            TrainAlgorithm,
         ):
             self.addAlgorithm(algorithm())

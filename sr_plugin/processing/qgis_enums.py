@@ -19,8 +19,10 @@ from qgis.core import (
 
 if hasattr(Qgis, "ProcessingParameterFlag"):
     ADVANCED = Qgis.ProcessingParameterFlag.Advanced
+    OPTIONAL = Qgis.ProcessingParameterFlag.Optional
 else:
     ADVANCED = QgsProcessingParameterDefinition.Flag.FlagAdvanced
+    OPTIONAL = QgsProcessingParameterDefinition.Flag.FlagOptional
 
 if hasattr(Qgis, "ProcessingNumberParameterType"):
     INTEGER = Qgis.ProcessingNumberParameterType.Integer

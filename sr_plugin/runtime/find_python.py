@@ -110,7 +110,7 @@ def _unchosen() -> List[Tuple[str, str]]:
 
 
 def _size_for(needs: str) -> str:
-    return "full" if PACKAGE_FOR[needs] == "torch" else "light"
+    return "full" if PACKAGE_FOR[needs] in ("torch", "lightning-fabric") else "light"
 
 
 def _creation_hint(needs: str) -> str:

@@ -14,7 +14,7 @@ from sr_plugin.runtime.probe_cache import recall, remember
 
 #: Oldest Python that the worker runs on.
 MINIMUM_PYTHON = (3, 10)
-#: Package that a kind of model file, or a comparison of edges without or with a figure, needs besides numpy.
+#: Package that a kind of model file, a comparison of edges without or with a figure, or a training needs besides numpy.
 PACKAGE_FOR = {
     "builtin": "numpy",
     "onnx": "onnxruntime",
@@ -22,9 +22,10 @@ PACKAGE_FOR = {
     "checkpoint": "torch",
     "edges": "scikit-image",
     "figure": "matplotlib",
+    "training": "lightning-fabric",
 }
 #: Kinds that need what another kind needs, too.
-_ALSO = {"figure": "edges"}
+_ALSO = {"figure": "edges", "training": "checkpoint"}
 #: Seconds; the first import of torch from a cold disk takes long.
 PROBE_TIMEOUT = 90.0
 _PYTHON_NAME = re.compile(r"^(pypy|python)w?[0-9.]*(\.exe|\.bat)?$", re.IGNORECASE)

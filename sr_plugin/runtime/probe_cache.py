@@ -12,7 +12,7 @@ from sr_plugin.core.locations import user_cache_folder
 
 #: Seconds after which a Python is looked at again even if it looks unchanged: drivers and devices come and go.
 _MAX_AGE = 3 * 24 * 3600
-_FORMAT = 3
+_FORMAT = 4
 
 
 def _stamp(path: str) -> Optional[List[int]]:

@@ -13,7 +13,17 @@ import sys
 
 # Distribution name -> module to import. An import shows that a package not only lies there, but loads.
 LOADED = {"numpy": "numpy", "onnxruntime": "onnxruntime", "torch": "torch"}
-LISTED = ("openvino", "scikit-image", "matplotlib", "spandrel", "onnx", "safetensors", "h5py")
+LISTED = (
+    "openvino",
+    "scikit-image",
+    "matplotlib",
+    "spandrel",
+    "onnx",
+    "safetensors",
+    "h5py",
+    "lightning-fabric",
+    "torchmetrics",
+)
 
 
 def _versions(problems):

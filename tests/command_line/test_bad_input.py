@@ -12,7 +12,7 @@ gdal = pytest.importorskip("osgeo.gdal", reason="GDAL's Python bindings are not 
 
 from sr_plugin.command_line.main import main  # noqa: E402
 from sr_plugin.core.card_file import card_to_item  # noqa: E402
-from sr_plugin.pipeline.output_lock import OutputLock  # noqa: E402
+from sr_plugin.core.output_lock import OutputLock  # noqa: E402
 from tests.conftest import read_raster, write_raster  # noqa: E402
 
 pytestmark = pytest.mark.gdal

@@ -158,7 +158,7 @@ def test_what_cannot_go_on_can_only_be_cleaned_up(desktop, scene, tmp_path):
 
 
 def test_a_discard_that_fails_is_told(desktop, scene, stand_in, tmp_path):
-    from sr_plugin.pipeline.output_lock import OutputLock
+    from sr_plugin.core.output_lock import OutputLock
 
     interrupt(scene.source(), tmp_path / "result.tif")
     listed = open_dock(desktop)

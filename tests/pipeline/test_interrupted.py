@@ -13,9 +13,9 @@ import pytest
 pytest.importorskip("osgeo", reason="GDAL's Python bindings are not installed")
 
 from sr_plugin.core.errors import Cancelled, OutputBusy, WorkerDied  # noqa: E402
+from sr_plugin.core.output_lock import OutputLock, is_locked  # noqa: E402
 from sr_plugin.pipeline import interrupted  # noqa: E402
 from sr_plugin.pipeline.interrupted import Standing, discard, interrupted_jobs  # noqa: E402
-from sr_plugin.pipeline.output_lock import OutputLock, is_locked  # noqa: E402
 from sr_plugin.pipeline.superresolve import superresolve  # noqa: E402
 from tests.conftest import read_raster  # noqa: E402
 from tests.pipeline.conftest import Recorder, local  # noqa: E402

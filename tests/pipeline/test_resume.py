@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("osgeo", reason="GDAL's Python bindings are not installed")
 
 from sr_plugin.core.errors import Cancelled, OutputBusy, WorkerDied  # noqa: E402
-from sr_plugin.pipeline.output_lock import OutputLock  # noqa: E402
+from sr_plugin.core.output_lock import OutputLock  # noqa: E402
 from sr_plugin.runtime.worker_session import WorkerSession  # noqa: E402
 from tests.conftest import read_raster  # noqa: E402
 from tests.pipeline.conftest import Recorder  # noqa: E402

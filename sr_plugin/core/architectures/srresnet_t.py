@@ -34,6 +34,8 @@ class SrResNetT(SrResNet):
         """See :class:`Family`; with a fusion part the file is a multi-image network, not this one."""
         marks = ("conv_block1.conv_block.0.weight", "subpixel_convolutional_blocks.0.conv.weight")
         named = any(all(prefix + mark in shapes for mark in marks) for prefix in ("", "net."))
+        # Networks that were trained here are stored under the names of the torch module.
+        named = named or all(mark in shapes for mark in ("stem.weight", "blocks.0.bn1.weight", "trunk_bn.weight"))
         return named and not any(name.startswith("fusion.") for name in shapes)
 
     def value_range(self, hyperparameters: Mapping[str, Any]) -> ValueRange:

@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Optional
 from qgis.core import QgsMapLayer, QgsProcessing, QgsProcessingUtils, QgsProject, QgsRasterLayer, QgsSettings
 from qgis.gui import QgsDockWidget, QgsScrollArea
 from qgis.PyQt.QtCore import Qt, QTimer, pyqtSignal
-from qgis.PyQt.QtWidgets import QFrame, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QFrame, QTabWidget, QVBoxLayout, QWidget
 
 from sr_plugin.core.card import ModelCard
 from sr_plugin.core.errors import SuperResolutionError
@@ -115,7 +115,16 @@ class DockPanel(QgsDockWidget):
         self._column.addWidget(self.scroll_area, 1)
         self._column.addWidget(line)
         self._column.addWidget(self.run_bar)
-        self.setWidget(content)
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.tabs.setTabBarAutoHide(True)
+        self.tabs.tabBar().setToolTip(tr("Super-resolve rasters, or teach models to do so"))
+        self.tabs.addTab(content, tr("Super-resolve"))
+        self.setWidget(self.tabs)
+
+    def add_tab(self, widget: QWidget, title: str) -> None:
+        """Put another page beside the form."""
+        self.tabs.addTab(widget, title)
 
     def sections(self) -> List[QWidget]:
         """The sections from top to bottom."""

@@ -35,7 +35,7 @@ def size_choices() -> List[SizeChoice]:
         SizeChoice(
             "full",
             tr("With PyTorch for the CPU"),
-            tr("Runs checkpoints too, and exports them. {} to download, {} on disk.").format(
+            tr("Runs checkpoints too, exports and trains them. {} to download, {} on disk.").format(
                 tr("About 400 MB"), tr("1.7 GB")
             ),
         ),
@@ -45,7 +45,9 @@ def size_choices() -> List[SizeChoice]:
             SizeChoice(
                 "cuda",
                 tr("With PyTorch for NVIDIA GPUs (CUDA)"),
-                tr("Runs checkpoints on the GPU. {} to download, {} on disk.").format(tr("About 3 GB"), tr("7 GB")),
+                tr("Runs and trains checkpoints on the GPU. {} to download, {} on disk.").format(
+                    tr("About 3 GB"), tr("7 GB")
+                ),
             )
         )
     return choices

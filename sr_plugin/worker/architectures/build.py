@@ -66,6 +66,18 @@ _CLASSES: dict[str, _Place] = {
 }
 
 
+def network_class(family: str) -> type[nn.Module]:
+    """The class of a family's network.
+
+    Raises:
+        ModelNotRecognised: when the family is not known.
+    """
+    place = _CLASSES.get(family)
+    if place is None:
+        raise ModelNotRecognised(f"There is no architecture '{family}'.", f"Known are {', '.join(_CLASSES)}.")
+    return getattr(importlib.import_module(f"{_PACKAGE}.{place.module}"), place.name)
+
+
 def build_network(family: str, hyperparameters: Mapping[str, Any]) -> nn.Module:
     """The network of a family with fresh (random) weights.
 
@@ -75,12 +87,9 @@ def build_network(family: str, hyperparameters: Mapping[str, Any]) -> nn.Module:
         ModelNotRecognised: when the family is not known.
         ModelMismatch: when it cannot be built with these hyperparameters.
     """
-    place = _CLASSES.get(family)
-    if place is None:
-        raise ModelNotRecognised(f"There is no architecture '{family}'.", f"Known are {', '.join(_CLASSES)}.")
-    network_class = getattr(importlib.import_module(f"{_PACKAGE}.{place.module}"), place.name)
+    network = network_class(family)
     try:
-        return network_class(**hyperparameters)
+        return network(**hyperparameters)
     except (TypeError, ValueError) as error:
         raise ModelMismatch(f"A network '{family}' cannot be built with {dict(hyperparameters)} ({error}).") from error
 

@@ -7,14 +7,14 @@ import sys
 
 import pytest
 
+from sr_plugin.core import output_lock
 from sr_plugin.core.errors import OutputBusy
-from sr_plugin.pipeline import output_lock
-from sr_plugin.pipeline.output_lock import OutputLock, is_locked
-from sr_plugin.pipeline.process_mark import this_process
+from sr_plugin.core.output_lock import OutputLock, is_locked
+from sr_plugin.core.process_mark import this_process
 
 HOLD = """
 import errno, sys
-from sr_plugin.pipeline import output_lock
+from sr_plugin.core import output_lock
 if sys.argv[2] == "unlockable":
     def refuse(file):
         raise OSError(errno.ENOTSUP, "no locks here")

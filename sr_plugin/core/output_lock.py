@@ -10,7 +10,7 @@ import time
 from typing import IO, Optional
 
 from sr_plugin.core.errors import OutputBusy, OutputError
-from sr_plugin.pipeline.process_mark import still_runs, this_process
+from sr_plugin.core.process_mark import still_runs, this_process
 
 #: What the system answers when somebody else holds a lock.
 _HELD = (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK, errno.EDEADLK)

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from sr_plugin.pipeline.process_mark import still_runs, this_process
+from sr_plugin.core.process_mark import still_runs, this_process
 
-SHOW = "from sr_plugin.pipeline.process_mark import this_process; print(this_process(), flush=True); input()"
+SHOW = "from sr_plugin.core.process_mark import this_process; print(this_process(), flush=True); input()"
 
 
 def test_this_process_runs():
