@@ -64,7 +64,12 @@ class _Evaluation:
         indices = tuple(possible_indices(chosen))
         self._names = preparation.names_of([*request.names])
         settings = EvaluationSettings(
-            len(self._rasters.info), self._rasters.nested, bool(request.truth), psf=request.psf, indices=indices
+            len(self._rasters.info),
+            self._rasters.nested,
+            bool(request.truth),
+            psf=request.psf,
+            indices=indices,
+            span=self._rasters.span,
         )
         if not request.truth and settings.ratio < 1:
             # Says what is wrong before a cell's side is asked for, which needs the ratio.
@@ -97,7 +102,7 @@ class _Evaluation:
     def _registered(self, sample: preparation.Sample) -> preparation.Sample:
         shift = sample.shifts["truth"]
         self._spread = sample.spread["truth"]
-        if not preparation.sensible_shift(shift, self._spread, self._settings.ratio):
+        if not preparation.sensible_shift(shift, self._spread, self._settings.enlargement):
             self._shift = (0.0, 0.0)
             length = float(np.hypot(*shift))
             if length >= 1:
@@ -145,11 +150,12 @@ class _Evaluation:
         wire = self._settings.to_wire()
         pending: Deque[Tuple[Window, Future[TileResult], Future[TileResult]]] = deque()
         cores = self._cores()
+        readable = self._rasters.readable(self._area, self._settings.unit)
         started, done = time.monotonic(), 0
         for core in [*cores, None]:
             self._stop_if_cancelled()
             if core is not None:
-                window, crop = expanded(core, halo, self._area)
+                window, crop = expanded(core, halo, readable)
                 arrays = self._rasters.read_all(window)
                 measured = session.evaluate("measure", [*arrays, *self._matching], wire, crop)
                 pending.append((core, measured, session.edges(mean_planes(arrays), edge_settings, crop, ())))

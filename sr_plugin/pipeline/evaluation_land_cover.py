@@ -107,8 +107,9 @@ def _training_pixels(
         raise EmptyExtent("The training polygons do not overlap the rasters.", "Choose polygons of the same place.")
     step = -(-sum(counts) // _MOST_PIXELS)
     parts: Dict[str, List[np.ndarray]] = {}
+    readable = rasters.readable(area, settings.unit)
     for core in (core for core, count in zip(cores, counts) if count):
-        window, crop = expanded(core, settings.halo, area)
+        window, crop = expanded(core, settings.halo, readable)
         classes, train = burnt.of(core)
         chosen = classes >= 0
         wanted = np.flatnonzero(chosen)
@@ -148,8 +149,9 @@ def evaluate_land_cover(
     names = [name for name in pixels if name not in ("classes", "train")]
     scores = wait(session.evaluate("fit", arrays, {}, Window(0, 0, 0, 0)), session, cancelled).statistics
     sums: Dict[str, float] = {}
+    readable = rasters.readable(area, settings.unit)
     for core in cores:
-        window, crop = expanded(core, settings.halo, area)
+        window, crop = expanded(core, settings.halo, readable)
         request = {"classes": len(burnt.labels), "evaluation": settings.to_wire()}
         arrays = [*rasters.read_all(window), *matching]
         told = wait(session.evaluate("classify", arrays, request, crop), session, cancelled).statistics

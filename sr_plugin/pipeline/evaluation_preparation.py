@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Callable, Dict, List, Mapping, Sequence, Tuple
 
 import numpy as np
@@ -12,11 +14,13 @@ from sr_plugin.core.evaluation import BICUBIC, EvaluationSettings
 from sr_plugin.core.grid import Window
 from sr_plugin.core.protocol import NamedArray
 from sr_plugin.core.session import ModelSession
-from sr_plugin.pipeline.edge_planes import expanded, sample_windows, wait
+from sr_plugin.pipeline.edge_planes import expanded, other_windows, sample_windows, wait
 from sr_plugin.pipeline.evaluation_rasters import EvaluationRasters
 
 #: Pixels of a window that are kept, and points of a curve that matches histograms.
 _PIXELS_KEPT, _CURVE = 20000, 513
+#: Pixels that a sample should have; where windows spread evenly saw fewer, because of gaps, more are read.
+_PIXELS_NEEDED = 5000
 #: Share of the pixels whose enlarged input lies nearer to the truth than the floor of :class:`EvaluationSettings`.
 _FLOOR_SHARE = 0.75
 _LIMITS = (0.2, 99.8)
@@ -46,7 +50,7 @@ def take_sample(
     session: ModelSession,
     cancelled: Callable[[], bool],
 ) -> Sample:
-    """Read windows spread over the area.
+    """Read windows spread over the area; where these show little but gaps, more until there is enough.
 
     Raises:
         EmptyExtent: when there is no pixel that all rasters have.
@@ -54,8 +58,13 @@ def take_sample(
     """
     pixels: Dict[str, List[np.ndarray]] = {}
     shifts: Dict[str, List[Tuple[float, float]]] = {}
-    for core in sample_windows(area, rasters.ratio, rasters.reduction):
-        window, crop = expanded(core, settings.halo // rasters.ratio * rasters.ratio, area)
+    sampled = sample_windows(area, rasters.ratio, rasters.reduction)
+    more = other_windows(area, rasters.ratio, rasters.reduction)
+    readable = rasters.readable(area, settings.unit)
+    for number, core in enumerate(chain(sampled, more)):
+        if number >= len(sampled) and sum(part.shape[1] for part in pixels.get(BICUBIC, [])) >= _PIXELS_NEEDED:
+            break
+        window, crop = expanded(core, settings.halo // rasters.ratio * rasters.ratio, readable)
         asked = session.evaluate("sample", rasters.read_all(window), settings.to_wire(), crop)
         result = wait(asked, session, cancelled)
         for item in result.arrays:
@@ -77,7 +86,7 @@ def take_sample(
 
 def usual_peak(rasters: EvaluationRasters, sample: Sample) -> float:
     """The range of the values where the user gives none: 255 for 8 bits, 1 for shares of 1, 10000 for reflectance."""
-    scaled = any(info.scale is not None for info in rasters.info)
+    scaled = any(info.scale not in (None, 1.0) or info.offset for info in rasters.info)
     if not scaled and all(info.pixel_type == "uint8" for info in rasters.info):
         return 255.0
     most = max(float(np.percentile(values, 99.9)) for values in sample.pixels.values())
@@ -148,15 +157,16 @@ def completed_settings(
     return replace(settings, peak=peak, floor=floor, limits=tuple(limits)).checked()
 
 
-def sensible_shift(shift: Tuple[float, float], spread: float, ratio: int) -> bool:
+def sensible_shift(shift: Tuple[float, float], spread: float, enlargement: float) -> bool:
     """Whether a shift of the truth is worth applying: larger than what windows differ by, and no mismatch.
 
     Args:
         shift: rows and columns of the fine grid.
-        spread: median distance of single windows from it.
-        ratio: pixels of the fine grid per pixel of the input.
+        spread: median distance of single windows from it; NaN where too few windows tell it.
+        enlargement: pixels of the fine grid per pixel of the input, whole or not.
     """
-    return max(0.02, spread) <= float(np.hypot(*shift)) <= 4 * max(1, ratio)
+    least = 0.02 if math.isnan(spread) else max(0.02, spread)
+    return least <= float(np.hypot(*shift)) <= 4 * max(1.0, enlargement)
 
 
 def names_of(planes: Sequence[str]) -> Tuple[str, ...]:

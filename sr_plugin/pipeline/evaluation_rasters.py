@@ -6,8 +6,8 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from sr_plugin.core.errors import BandError
-from sr_plugin.core.grid import Grid, Window
+from sr_plugin.core.errors import BandError, EmptyExtent
+from sr_plugin.core.grid import Extent, Grid, Window
 from sr_plugin.core.protocol import NamedArray
 from sr_plugin.pipeline.edge_bands import same_bands
 from sr_plugin.pipeline.edge_planes import Affine, EdgePlanes
@@ -64,6 +64,7 @@ class EvaluationRasters(EdgePlanes):
 
     Attributes:
         nested: pixels of the fine grid per pixel of the input along a side; 0 where the grids are not nested.
+        span: the same whether they are nested or not.
         info: facts about the chosen bands of the input.
         mask: the mask, or None.
 
@@ -81,6 +82,7 @@ class EvaluationRasters(EdgePlanes):
         self._wanted, self._truth_shift = tuple(bands), truth_shift
         super().__init__(names, bands[0] if bands else 0, _finest)
         self.nested = self._readers["input"].ratio
+        self.span = self._readers["input"].span
         self.info = self.sources["input"].bands(self.bands["input"])
         self.mask = PolygonMask(mask) if mask else None
 
@@ -106,6 +108,34 @@ class EvaluationRasters(EdgePlanes):
             transform = (x0 + moved[0] - start[0], a, b, y0 + moved[1] - start[1], d, e)
             self.placed[plane] = Grid(placed.width, placed.height, transform, placed.wkt)
         return super()._reader(plane)
+
+    def area(self, extent: Optional[Extent], planes: Sequence[str]) -> Window:
+        """Fine pixels that the given planes cover together inside extent and mask, in whole pixels of the input.
+
+        Raises:
+            EmptyExtent: when there are none.
+        """
+        area = super().area(extent, planes)
+        if self.mask is None:
+            return area
+        touched = self.grid.window_of_extent(self.mask.extent())
+        unit = self.ratio
+        left, top = touched.col // unit * unit, touched.row // unit * unit
+        right, bottom = -(-touched.right // unit) * unit, -(-touched.bottom // unit) * unit
+        found = area.intersection(Window(left, top, right - left, bottom - top))
+        if touched.empty or found.empty:
+            raise EmptyExtent("The mask holds no pixel that all rasters have.", "Choose polygons of the same place.")
+        return found
+
+    def readable(self, area: Window, unit: int) -> Window:
+        """What may be read around an area: what all rasters cover, so that an extent is no rim to a filter.
+
+        It begins a multiple of ``unit`` (one of :attr:`ratio`) before the area, as filters that halve pixels ask for.
+        """
+        cover = self.cover([*self.sources])
+        left, top = ((at - first) // unit * unit for at, first in ((area.col, cover.col), (area.row, cover.row)))
+        right, bottom = max(area.right, cover.right), max(area.bottom, cover.bottom)
+        return Window(area.col - left, area.row - top, right - area.col + left, bottom - area.row + top)
 
     @property
     def shown(self) -> Tuple[int, ...]:

@@ -72,7 +72,7 @@ class EvaluationPictures:
         left, top = window.col // unit * unit, window.row // unit * unit
         right, bottom = -(-window.right // unit) * unit, -(-window.bottom // unit) * unit
         aligned = Window(left, top, right - left, bottom - top)
-        wide, _ = expanded(aligned, _CUBIC_REACH * ratio, self._area)
+        wide, _ = expanded(aligned, _CUBIC_REACH * ratio, rasters.readable(self._area, ratio))
         crop = window.shifted(-wide.col, -wide.row)
         part = (slice(None), slice(crop.row, crop.bottom), slice(crop.col, crop.right))
         images, valids = {}, []

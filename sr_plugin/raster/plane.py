@@ -42,6 +42,7 @@ class PlaneReader:
         ratio: above 1 where every source pixel covers exactly ``ratio`` x ``ratio`` target pixels: source pixels are
             then given as they are, for windows that begin and end at multiples of ``ratio``.
         reduction: source pixels read per target pixel along a side, at least 1.
+        span: target pixels per source pixel along a side, the mean of both axes; whole or not.
 
     Raises:
         ParameterError: when the grids are turned or mirrored against each other.
@@ -63,6 +64,7 @@ class PlaneReader:
         self._origin, self._step = _relation(placed, grid, source.name)
         self.ratio = self._whole_ratio(grid)
         self.reduction = max(1.0, *self._step)
+        self.span = 1 / math.sqrt(self._step[0] * self._step[1])
 
     def _whole_ratio(self, grid: Grid) -> int:
         """Target pixels per source pixel along both axes; 0 where the grids are not nested."""

@@ -15,6 +15,7 @@ from sr_plugin.core.card import PointSpread
 from sr_plugin.core.errors import Cancelled, EmptyExtent, OutputError, ParameterError
 from sr_plugin.core.point_spread import reduce_image
 from sr_plugin.core.resampling import enlarge_cubic
+from sr_plugin.pipeline import edge_planes
 from sr_plugin.pipeline.evaluate import evaluate
 from sr_plugin.pipeline.evaluation_land_cover import TrainingPolygon, training_roles
 from sr_plugin.pipeline.evaluation_preparation import sensible_shift
@@ -227,6 +228,15 @@ def test_the_range_is_found(arrays, make_raster, values, peak):
     assert judge(*names).settings.peak == peak
 
 
+def test_a_scale_of_one_is_none(arrays, make_raster):
+    facts = {"scale_offset": (1.0, 0.0)}
+    names = [
+        make_raster((array / 40).astype(np.uint8), f"{number}.tif", geotransform=transform(pixel), **facts)
+        for number, (array, pixel) in enumerate(zip(arrays[:2], (FINE * RATIO, FINE)))
+    ]
+    assert judge(*names).settings.peak == 255.0
+
+
 def test_land_cover(arrays, make_raster):
     pytest.importorskip("sklearn")
     rng = np.random.default_rng(2)
@@ -268,6 +278,37 @@ def test_one_class_is_told(paths):
     away = bytes(ogr.CreateGeometryFromWkt(rectangle(5000, 0, 50, 50)).ExportToWkb())
     with pytest.raises(EmptyExtent, match="do not overlap"):
         judge(*paths, polygons=(TrainingPolygon(away, "a"),))
+
+
+def test_what_the_sample_misses_is_evaluated(paths, arrays, make_raster, monkeypatch):
+    monkeypatch.setattr(edge_planes, "_SAMPLE_SIDE", 64)
+    # Sampled windows begin at column 20 and row 16.
+    corners = [rectangle(0, 0, 16, 12), rectangle(176, 148, 16, 12)]
+    wkb = [bytes(ogr.CreateGeometryFromWkt(corner).ExportToWkb()) for corner in corners]
+    one = judge(*paths, mask=wkb[:1])
+    assert one.figures["result"].pixels == 16 * 12 and (one.grid.width, one.grid.height) == (16, 12)
+    assert judge(*paths, mask=tuple(wkb)).figures["result"].pixels == 2 * 16 * 12
+    coarse, _, truth = (array.astype(np.float32) for array in arrays)
+    truth[:, :, 16:] = -1
+    gappy = make_raster(truth, "g.tif", geotransform=transform(FINE), descriptions=NAMES, nodata=-1)
+    assert judge(*paths[:2], gappy).figures["result"].pixels == 16 * 160
+    coarse[:, :, 4:] = -1
+    place = transform(FINE * RATIO)
+    strip = make_raster(coarse, "strip.tif", geotransform=place, descriptions=NAMES, nodata=-1)
+    assert judge(strip, *paths[1:]).edges["result"].f1_input > 0.1
+    away = bytes(ogr.CreateGeometryFromWkt(rectangle(5000, 0, 50, 50)).ExportToWkb())
+    with pytest.raises(EmptyExtent, match="mask holds no pixel"):
+        judge(*paths, mask=(away,))
+
+
+def test_an_extent_is_no_rim_to_bicubic(paths, arrays, make_raster):
+    enlarged = enlarge_cubic(arrays[0].astype(np.float32).astype(float), RATIO).astype(np.float32)
+    same = make_raster(enlarged, "cubic.tif", geotransform=transform(FINE), descriptions=NAMES)
+    extent = (LEFT + 24 * FINE, TOP - 136 * FINE, LEFT + 120 * FINE, TOP - 40 * FINE)
+    told = judge(paths[0], same, paths[2], extent=extent, cell=32).figures
+    assert told["result"].pixels == 96 * 96
+    for key in ("psnr", "ssim", "sam", "ergas", "scc"):
+        assert told["result"].overall[key] == pytest.approx(told["bicubic"].overall[key], rel=1e-5), key
 
 
 def test_files(paths, tmp_path):
@@ -336,6 +377,8 @@ def test_grids_that_are_not_nested_need_a_truth(arrays, make_raster, paths):
         judge(off, paths[1], bands=(1, 2, 3))
     told = judge(off, paths[1], paths[2], bands=(1, 2, 3))
     assert told.settings.ratio == 0 and math.isnan(told.figures["result"].overall["reflectance"])
+    nested = judge(paths[0], paths[1], paths[2], bands=(1, 2, 3))
+    assert told.figures["result"].overall["ergas"] == pytest.approx(nested.figures["result"].overall["ergas"], rel=0.05)
     assert told.figures["result"].overall["psnr"] > told.figures["bicubic"].overall["psnr"]
 
 
