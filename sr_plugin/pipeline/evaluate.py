@@ -12,7 +12,7 @@ from typing import Callable, Deque, Dict, List, Mapping, Optional, Tuple
 import numpy as np
 
 from sr_plugin.core.edges import EdgeCounts, EdgeFigures, EdgeSettings, edge_figures
-from sr_plugin.core.errors import Cancelled, ParameterError
+from sr_plugin.core.errors import Cancelled, EmptyExtent, ParameterError
 from sr_plugin.core.evaluation import BICUBIC, EvaluationSettings, figures_of, measure_names, ranking
 from sr_plugin.core.grid import Window
 from sr_plugin.core.session import ModelSession, TileResult
@@ -23,7 +23,7 @@ from sr_plugin.pipeline import evaluation_preparation as preparation
 from sr_plugin.pipeline.edge_outputs import check_outputs, write_file
 from sr_plugin.pipeline.edge_planes import expanded, resolve_settings, wait
 from sr_plugin.pipeline.evaluation_files import csv_bytes, json_bytes
-from sr_plugin.pipeline.evaluation_land_cover import LandCoverFigures, evaluate_land_cover
+from sr_plugin.pipeline.evaluation_land_cover import LandCoverEvaluation, LandCoverFigures
 from sr_plugin.pipeline.evaluation_rasters import EvaluationRasters, mean_planes
 from sr_plugin.pipeline.evaluation_request import EvaluatedTile, EvaluateRequest, EvaluateResult
 from sr_plugin.pipeline.evaluation_uncertainty import UncertaintyPlane, judge_uncertainty
@@ -83,19 +83,21 @@ class _Evaluation:
         if request.register and "truth" in sample.shifts:
             sample = self._registered(sample)
         curves = preparation.matching_curves(sample) if request.match and request.truth else {}
+        self._curves = curves
         pixels = preparation.matched_pixels(sample, curves)
         peak = request.peak or preparation.usual_peak(self._rasters, sample)
         self._settings = preparation.completed_settings(self._settings, pixels, peak)
         self._matching = preparation.matching_arrays(curves)
         self._announce()
+        land_cover = self._trained_land_cover() if request.polygons else None
         self._stream()
         if self._uncertainty is not None:
             self._judge_uncertainty(self._uncertainty)
-        land_cover = self._land_cover() if request.polygons else {}
         matched = {
             name: tuple(float(v) for v in (pixels[name] - sample.pixels[name]).mean(axis=1)) for name in curves
         }
-        result = self._result(sample, matched, land_cover, time.monotonic() - started)
+        areas = self._classified(land_cover) if land_cover else {}
+        result = self._result(sample, matched, areas, time.monotonic() - started)
         self._write(result)
         return result
 
@@ -193,18 +195,18 @@ class _Evaluation:
             self._feedback.cancelled,
         )
 
-    def _land_cover(self) -> Dict[str, LandCoverFigures]:
-        self._feedback.message("Classifying land cover")
-        return evaluate_land_cover(
-            self._rasters,
-            self._area,
-            self._cores(),
-            self._request.polygons,
-            self._settings,
-            self._matching,
-            self._session,
-            self._feedback.cancelled,
+    def _trained_land_cover(self) -> LandCoverEvaluation:
+        # Before the tiles: polygons that are of no use are told before the long part.
+        self._feedback.message("Learning land cover")
+        found = LandCoverEvaluation(
+            self._rasters, self._area, self._cores(), self._request.polygons, self._settings, self._matching
         )
+        found.train(self._session, self._feedback.cancelled)
+        return found
+
+    def _classified(self, land_cover: LandCoverEvaluation) -> Dict[str, LandCoverFigures]:
+        self._feedback.message("Classifying land cover")
+        return land_cover.classify(self._session, self._feedback.cancelled)
 
     def _stop_if_cancelled(self) -> None:
         if self._feedback.cancelled():
@@ -229,6 +231,11 @@ class _Evaluation:
             figures[name] = replace(found, overall={**found.overall, **more})
         pixels = measure_names(self._settings).index("pixels")
         tiles = [self._tile(window, sums) for window, sums in self._tiles if sums[0, pixels] > 0]
+        if not tiles:
+            raise EmptyExtent(
+                "No pixel of the input lies wholly where all rasters are valid and inside extent and mask.",
+                "Take a wider mask or extent, or give a truth, by which finer pixels are judged.",
+            )
         return EvaluateResult(
             figures=figures,
             ranking=ranking(figures),
@@ -263,7 +270,7 @@ class _Evaluation:
         if request.summary:
             contents[request.summary] = json_bytes(result)
         if request.report or request.figure:
-            pictures = EvaluationPictures(self._rasters, self._area, result)
+            pictures = EvaluationPictures(self._rasters, self._area, result, self._curves)
             if request.report:
                 contents[request.report] = pictures.html()
             if request.figure:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Callable, Dict, List, Mapping, Sequence, Tuple
+from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -133,11 +133,12 @@ def matching_arrays(curves: Mapping[str, np.ndarray]) -> List[NamedArray]:
 
 def matched_pixels(sample: Sample, curves: Mapping[str, np.ndarray]) -> Dict[str, np.ndarray]:
     """The sample's pixels after the matching."""
-    found = {}
-    for name, pixels in sample.pixels.items():
-        curve = curves.get(name)
-        found[name] = pixels if curve is None else np.stack([np.interp(v, *c) for v, c in zip(pixels, curve)])
-    return found
+    return {name: matched_bands(pixels, curves.get(name)) for name, pixels in sample.pixels.items()}
+
+
+def matched_bands(bands: np.ndarray, curve: Optional[np.ndarray]) -> np.ndarray:
+    """Bands ``(bands, ...)`` with their values moved along a curve of :func:`matching_curves`; as they are without."""
+    return bands if curve is None else np.stack([np.interp(values, *ends) for values, ends in zip(bands, curve)])
 
 
 def completed_settings(

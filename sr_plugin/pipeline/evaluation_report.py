@@ -28,6 +28,7 @@ from sr_plugin.core.session import ModelSession
 from sr_plugin.core.uncertainty_report import uncertainty_html
 from sr_plugin.pipeline.edge_panels import png_bytes, stretched_picture
 from sr_plugin.pipeline.edge_planes import expanded
+from sr_plugin.pipeline.evaluation_preparation import matched_bands
 from sr_plugin.pipeline.evaluation_rasters import EvaluationRasters
 from sr_plugin.pipeline.evaluation_request import EvaluatedTile, EvaluateResult
 
@@ -58,15 +59,19 @@ class EvaluationPictures:
         rasters: the opened rasters, the truth already moved where that was asked for.
         area: the evaluated part of the fine grid.
         result: what was measured.
+        curves: by candidate, the matching of histograms that it was measured with, see
+            :func:`~sr_plugin.pipeline.evaluation_preparation.matching_curves`; empty for none.
     """
 
-    def __init__(self, rasters: EvaluationRasters, area: Window, result: EvaluateResult) -> None:
-        self._rasters, self._area, self._result = rasters, area, result
+    def __init__(
+        self, rasters: EvaluationRasters, area: Window, result: EvaluateResult, curves: Mapping[str, np.ndarray]
+    ) -> None:
+        self._rasters, self._area, self._result, self._curves = rasters, area, result, curves
         self._names = [name for name, _ in result.ranking if name != BICUBIC]
         self._most, self._gaps = 0.0, False
 
     def _images(self, window: Window) -> Tuple[Dict[str, np.ndarray], np.ndarray]:
-        """All rasters over a window of the area on the fine grid, and where all are valid."""
+        """All rasters over a window of the area on the fine grid, matched as they were, and where all are valid."""
         rasters, ratio = self._rasters, self._rasters.ratio
         unit = ratio
         left, top = window.col // unit * unit, window.row // unit * unit
@@ -86,7 +91,8 @@ class EvaluationPictures:
                 valid = enlarge_nearest(valid, scale)
             elif plane == "input":
                 images["input"] = bands[part]
-            images[BICUBIC if plane == "input" else plane] = bands[part]
+            name = BICUBIC if plane == "input" else plane
+            images[name] = matched_bands(bands[part], self._curves.get(name))
             valids.append(valid[part[1:]])
             if rasters.mask is not None and plane == "result":
                 valids.append(rasters.mask.inside(rasters.grid.cropped(wide))[part[1:]])
@@ -171,6 +177,8 @@ class EvaluationPictures:
             rows, columns = result.truth_shift
             spread = "" if math.isnan(result.truth_spread) else f" (windows differ by {result.truth_spread:.2f})"
             facts.append(("Registration", f"truth moved by {rows:+.2f} rows and {columns:+.2f} columns{spread}"))
+        if result.matched:
+            facts.append(("Pictures", "of the candidates after the matching of histograms; the input as it is"))
         for name, changes in result.matched.items():
             told = ", ".join(f"{change:+.4g}" for change in changes)
             facts.append((f"Matching of {request_titles[name]}", f"mean change by band: {told}"))

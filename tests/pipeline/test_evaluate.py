@@ -6,10 +6,11 @@ import csv
 import json
 import math
 import os
+import re
 
 import numpy as np
 import pytest
-from osgeo import ogr
+from osgeo import gdal, ogr
 
 from sr_plugin.core.card import PointSpread
 from sr_plugin.core.errors import Cancelled, EmptyExtent, OutputError, ParameterError
@@ -180,6 +181,25 @@ def test_matching_takes_the_difference_of_sensors_away(paths, arrays, make_raste
         assert told.figures["result"].overall[key] == pytest.approx(plain.figures["result"].overall[key])
 
 
+def test_pictures_show_what_was_measured(paths, arrays, make_raster, tmp_path):
+    other = make_raster((arrays[2] + 3000).astype(np.float32), "t.tif", geotransform=transform(FINE))
+    page = tmp_path / "r.html"
+    worst = {}
+    for match in (False, True):
+        judge(paths[0], paths[1], other, bands=(1, 2, 3), match=match, report=str(page))
+        worst[match] = float(re.findall(r"difference ([0-9.e+]+) or more", page.read_text("utf-8"))[0])
+    # All that is left is the detail that bicubic lacks.
+    assert worst[False] > 3000 > 1000 > worst[True]
+    assert "after the matching of histograms" in page.read_text("utf-8")
+
+
+def test_a_mask_narrower_than_an_input_pixel_is_told(paths, tmp_path):
+    polygon = bytes(ogr.CreateGeometryFromWkt(rectangle(41, 41, 2, 40)).ExportToWkb())
+    with pytest.raises(EmptyExtent, match="No pixel of the input lies wholly"):
+        judge(*paths[:2], mask=(polygon,), report=str(tmp_path / "r.html"))
+    assert judge(*paths, mask=(polygon,)).figures["result"].pixels == 80
+
+
 def test_gaps_and_masks_do_not_count(paths, arrays, make_raster):
     _, _, truth = arrays
     holed = truth.astype(np.float32).copy()
@@ -228,13 +248,17 @@ def test_the_range_is_found(arrays, make_raster, values, peak):
     assert judge(*names).settings.peak == peak
 
 
-def test_a_scale_of_one_is_none(arrays, make_raster):
-    facts = {"scale_offset": (1.0, 0.0)}
+def test_a_scale_of_one_is_none(arrays, make_raster, tmp_path):
     names = [
-        make_raster((array / 40).astype(np.uint8), f"{number}.tif", geotransform=transform(pixel), **facts)
+        make_raster((array / 40).astype(np.uint8), f"{number}.tif", geotransform=transform(pixel))
         for number, (array, pixel) in enumerate(zip(arrays[:2], (FINE * RATIO, FINE)))
     ]
-    assert judge(*names).settings.peak == 255.0
+    # A GeoTIFF does not keep a scale of 1, other formats do.
+    dataset = gdal.Translate(str(tmp_path / "in.vrt"), names[0], format="VRT")
+    for number in (1, 2, 3):
+        dataset.GetRasterBand(number).SetScale(1.0)
+    dataset = None
+    assert judge(str(tmp_path / "in.vrt"), names[1]).settings.peak == 255.0
 
 
 def test_land_cover(arrays, make_raster):
@@ -276,8 +300,11 @@ def test_one_class_is_told(paths):
     with pytest.raises(EmptyExtent, match="fewer than two classes"):
         judge(*paths, polygons=(TrainingPolygon(wkb, "a"), TrainingPolygon(other, "a")))
     away = bytes(ogr.CreateGeometryFromWkt(rectangle(5000, 0, 50, 50)).ExportToWkb())
+    feedback = Recorder()
     with pytest.raises(EmptyExtent, match="do not overlap"):
-        judge(*paths, polygons=(TrainingPolygon(away, "a"),))
+        judge(*paths, feedback=feedback, polygons=(TrainingPolygon(away, "a"),))
+    # Before the tiles are gone through.
+    assert not feedback.steps
 
 
 def test_what_the_sample_misses_is_evaluated(paths, arrays, make_raster, monkeypatch):
