@@ -35,6 +35,8 @@ from sr_plugin.runtime.worker_session import WorkerSession
 #: Cells along a side of a window, and bands of all rasters together above which there are fewer, for memory.
 _CELLS, _MANY_BANDS = 4, 24
 _IN_FLIGHT = 2
+#: Times that the shift of the truth is measured again after moving it.
+_REFINEMENTS = 4
 
 
 class _Evaluation:
@@ -111,10 +113,22 @@ class _Evaluation:
                 why = "the parts of the scene disagree" if length < self._spread else "that is too far to be believed"
                 self._feedback.warning(f"The truth seems to lie {length:.1f} pixels off, but {why}: it is not moved.")
             return sample
+        sample, rest = self._moved_sample(shift), shift
+        for _ in range(_REFINEMENTS):
+            # Gaps, filled alike in both, hold back a shift; with the truth nearly in its place they hardly do.
+            last, rest = rest, sample.shifts.get("truth", (0.0, 0.0))
+            if not preparation.LEAST_SHIFT <= np.hypot(*rest) <= 0.8 * np.hypot(*last):
+                break
+            shift = (shift[0] + rest[0], shift[1] + rest[1])
+            sample = self._moved_sample(shift)
         self._shift = shift
         self._feedback.message(
             f"The truth is moved by {shift[0]:+.2f} rows and {shift[1]:+.2f} columns of the result's pixels."
         )
+        return sample
+
+    def _moved_sample(self, shift: Tuple[float, float]) -> preparation.Sample:
+        """A new sample with the truth moved."""
         self._open(shift)
         return preparation.take_sample(
             self._rasters, self._area, self._settings, self._session, self._feedback.cancelled

@@ -23,6 +23,8 @@ _PIXELS_KEPT, _CURVE = 20000, 513
 _PIXELS_NEEDED = 5000
 #: Share of the pixels whose enlarged input lies nearer to the truth than the floor of :class:`EvaluationSettings`.
 _FLOOR_SHARE = 0.75
+#: Shifts of the truth below this, in pixels of the fine grid, are not told from none.
+LEAST_SHIFT = 0.02
 _LIMITS = (0.2, 99.8)
 #: Values up to this are shares of 1, and 16-bit values up to this are reflectance x 10000.
 _UNIT_MOST, _REFLECTANCE_MOST = 2.0, 20000.0
@@ -35,7 +37,7 @@ class Sample:
     Attributes:
         pixels: ``(bands, n)`` by name, the same pixels of all rasters: ``bicubic``, results, ``truth``.
         shifts: by name, the median over the windows of rows and columns; see :meth:`ModelSession.evaluate`.
-        spread: by name, the median distance of single windows from it.
+        spread: by name, the median distance of single windows from it; NaN where only one window tells it.
     """
 
     pixels: Mapping[str, np.ndarray]
@@ -79,7 +81,8 @@ def take_sample(
         raise EmptyExtent("The rasters have no valid pixel in common.", "Evaluate rasters of the same place.")
     middles = {name: np.median(found, axis=0) for name, found in shifts.items()}
     spread = {
-        name: float(np.median(np.hypot(*(np.array(found) - middles[name]).T))) for name, found in shifts.items()
+        name: float(np.median(np.hypot(*(np.array(found) - middles[name]).T))) if len(found) > 1 else math.nan
+        for name, found in shifts.items()
     }
     return Sample(together, {name: (float(m[0]), float(m[1])) for name, m in middles.items()}, spread)
 
@@ -166,7 +169,7 @@ def sensible_shift(shift: Tuple[float, float], spread: float, enlargement: float
         spread: median distance of single windows from it; NaN where too few windows tell it.
         enlargement: pixels of the fine grid per pixel of the input, whole or not.
     """
-    least = 0.02 if math.isnan(spread) else max(0.02, spread)
+    least = LEAST_SHIFT if math.isnan(spread) else max(LEAST_SHIFT, spread)
     return least <= float(np.hypot(*shift)) <= 4 * max(1.0, enlargement)
 
 

@@ -113,7 +113,7 @@ class EvaluateResult:
         grid: of the evaluated part.
         settings: that were used.
         truth_shift: rows and columns of the fine grid by which the truth was moved, None where it was not asked for.
-        truth_spread: median distance of single windows from that shift, in the same pixels.
+        truth_spread: median distance of single windows from that shift, in the same pixels; NaN with only one window.
         matched: mean change that the matching of histograms made, by candidate and band; empty without.
         land_cover: by raster, empty without training polygons.
         histograms: ``(bands, bins)`` by raster on the fine grid.

@@ -236,11 +236,14 @@ def _shifts(scene: _Scene) -> dict[str, float]:
 
     found: dict[str, tuple[float, float]] = {}
     if "truth" in scene.fine and scene.valid.mean() > 0.5:
-        found["truth"] = shift_between(scene.fine[BICUBIC].mean(axis=0), scene.fine["truth"].mean(axis=0))
+        # Gaps filled in one image only would count as content that the other one lacks.
+        enlarged, truth = (without_gaps(scene.fine[name].mean(axis=0), scene.valid) for name in (BICUBIC, "truth"))
+        found["truth"] = shift_between(enlarged, truth)
     if scene.ratio and scene.valid.mean() > 0.5:
-        given = scene.input.mean(axis=0)
+        whole = scene.valid_back()
+        given = without_gaps(scene.input.mean(axis=0), whole)
         for name in scene.candidates:
-            found[name] = shift_between(given, scene.brought_back(name).mean(axis=0))
+            found[name] = shift_between(given, without_gaps(scene.brought_back(name).mean(axis=0), whole))
     told = {}
     for name, (row, column) in found.items():
         if np.isfinite(row) and np.isfinite(column):

@@ -133,6 +133,30 @@ def test_a_shifted_truth_is_found(arrays, make_raster, shift):
     assert told.figures["result"].overall["psnr"] > plain.figures["result"].overall["psnr"] + 3
 
 
+@pytest.mark.parametrize("shift", [(0.0, 0.0), (-1.3, 2.4)])
+def test_gaps_do_not_bias_the_shift(arrays, make_raster, shift):
+    from scipy.ndimage import gaussian_filter
+    from scipy.ndimage import shift as moved
+
+    fine = ground(240, 272, seed=9)
+    truth = fine[:, 40:-40, 40:-40]
+    result = 0.5 * truth + 0.5 * enlarge_cubic(reduce_image(truth, RATIO, PointSpread()), RATIO)
+    off = moved(fine, (0, -shift[0], -shift[1]), order=5, mode="nearest")[:, 40:-40, 40:-40]
+    noise = gaussian_filter(np.random.default_rng(1).normal(size=off.shape[1:]), 8)
+    off[:, noise > np.quantile(noise, 0.7)] = -9999
+    result[:, 100:, 120:] = -9999
+    rasters = (reduce_image(truth, RATIO, PointSpread()), result, off)
+    names = [
+        make_raster(raster.astype(np.float32), f"{number}.tif", geotransform=transform(pixel), nodata=-9999)
+        for number, (raster, pixel) in enumerate(zip(rasters, (FINE * RATIO, FINE, FINE)))
+    ]
+    told = judge(*names, register=True)
+    assert told.truth_shift == pytest.approx(shift, abs=0.1 if any(shift) else 0.03)
+    # One window tells no spread.
+    assert math.isnan(told.truth_spread)
+    assert judge(*names[:2]).figures["result"].overall["shift"] < 0.02
+
+
 def test_a_truth_in_its_place_is_not_moved(paths):
     assert judge(*paths, register=True).truth_shift == pytest.approx((0, 0), abs=0.02)
 
@@ -149,7 +173,8 @@ def test_a_truth_of_another_place_is_not_moved(arrays, make_raster, paths):
 
 @pytest.mark.parametrize(
     "shift, spread, moved",
-    [((0.3, 0.0), 0.1, True), ((0.3, 0.0), 0.4, False), ((0.01, 0.0), 0.0, False), ((12.0, 12.0), 0.0, False)],
+    [((0.3, 0.0), 0.1, True), ((0.3, 0.0), 0.4, False), ((0.01, 0.0), 0.0, False), ((12.0, 12.0), 0.0, False)]
+    + [((0.3, 0.0), math.nan, True), ((0.01, 0.0), math.nan, False)],
 )
 def test_which_shifts_are_believed(shift, spread, moved):
     assert sensible_shift(shift, spread, 4) is moved
