@@ -20,7 +20,7 @@ from sr_plugin.core.spectral_indices import possible_indices
 from sr_plugin.core.uncertainty_figures import UncertaintyFigures
 from sr_plugin.core.uncertainty_report import uncertainty_text
 from sr_plugin.pipeline import evaluation_preparation as preparation
-from sr_plugin.pipeline.edge_outputs import check_outputs, write_file
+from sr_plugin.pipeline.edge_outputs import check_outputs, write_files
 from sr_plugin.pipeline.edge_planes import expanded, resolve_settings, wait
 from sr_plugin.pipeline.evaluation_files import csv_bytes, json_bytes
 from sr_plugin.pipeline.evaluation_land_cover import LandCoverEvaluation, LandCoverFigures
@@ -140,6 +140,10 @@ class _Evaluation:
         tell(f"Bands: {', '.join(self._band_names())}")
         how = "as given" if self._request.peak else "found out"
         tell(f"Range of the values for PSNR and SSIM: {settings.peak:g} ({how})")
+        for text in self._rasters.notes.values():
+            tell(text)
+        for text in self._rasters.warnings.values():
+            self._feedback.warning(text)
         if not settings.ratio:
             self._feedback.warning(
                 "The grids of input and result are not nested, so the consistency with the input is not told."
@@ -290,8 +294,7 @@ class _Evaluation:
             if request.figure:
                 contents[request.figure] = pictures.figure(self._session)
         self._stop_if_cancelled()
-        for path, data in contents.items():
-            write_file(path, data)
+        write_files(contents)
 
 
 def _edge_overall(name: str, edges: Mapping[str, EdgeFigures]) -> Dict[str, float]:

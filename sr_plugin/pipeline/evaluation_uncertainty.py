@@ -53,10 +53,9 @@ class UncertaintyPlane:
         if not _same_grid(placed, rasters.placed["result"]):
             raise UncertaintyMismatch(f"The uncertainty '{name}' does not have the grid of the result '{result.name}'.")
         bands = _bands_of(self.source, result, rasters.bands["result"])
-        reference = rasters.sources["input"].bands(rasters.bands["input"])
-        own = zip(self.source.bands(bands), result.bands(rasters.bands["result"]), reference)
         # A deviation has a scale but no offset.
-        units = [(next((info.scale for info in infos if info.scale), 1.0), 0.0) for infos in own]
+        own = zip(self.source.bands(bands), rasters.units["result"])
+        units = [(info.scale or scale, 0.0) for info, (scale, _) in own]
         self._reader = PlaneReader(self.source, bands, rasters.grid, rasters.placed["result"], units)
         self._resampled = self._reader.ratio != 1
         self._reader.ratio = 0 if self._resampled else 1

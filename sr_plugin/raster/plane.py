@@ -20,7 +20,8 @@ _SLACK = 0.02
 #: Source pixels around a window that cubic convolution needs, with one to spare.
 _MARGIN = 3
 _GAP = -3.0e38
-#: Values of a source, all bands and the mask together, that are averaged at a time; what rounding may do to shares and lengths.
+#: Values of a source, all bands and the mask together, that are averaged at a time; what rounding may do to shares and
+#: lengths.
 _STRIP, _ROUNDING = 1 << 24, 1e-4
 Box = Tuple[float, float, float, float]
 

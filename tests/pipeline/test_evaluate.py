@@ -263,6 +263,23 @@ def test_scale_and_offset_make_physical_units(arrays, make_raster):
     assert told.figures["result"].indices["ndvi"]["mae"] == pytest.approx(np.abs(error[keep]).mean(), rel=1e-3)
 
 
+def test_reflectance_without_a_scale_is_not_scaled_again(arrays, make_raster):
+    coarse, result, truth = arrays
+    facts = {"descriptions": NAMES, "scale_offset": (1e-4, -0.1)}
+    place = transform(FINE)
+    source = make_raster(np.rint(coarse).astype(np.uint16), "i.tif", geotransform=transform(FINE * RATIO), **facts)
+    same = make_raster(np.rint(result).astype(np.uint16), "r.tif", geotransform=place, descriptions=NAMES)
+    stored = make_raster(truth.astype(np.float32), "s.tif", geotransform=place, descriptions=NAMES)
+    shares = make_raster((truth * 1e-4 - 0.1).astype(np.float32), "t.tif", geotransform=place, descriptions=NAMES)
+    expected = np.abs(result - truth).mean() * 1e-4
+    for name, words in ((shares, "taken for physical"), (stored, "that of the input is used")):
+        feedback = Recorder()
+        told = judge(source, same, name, feedback)
+        assert told.figures["result"].overall["mae"] == pytest.approx(expected, rel=0.01)
+        assert [text for text in feedback.warnings if words in text]
+        assert [text for text in feedback.messages if "r.tif' tells no scale" in text]
+
+
 @pytest.mark.parametrize("values, peak", [(np.uint8, 255.0), (np.uint16, 10000.0), (np.float32, 1.0)])
 def test_the_range_is_found(arrays, make_raster, values, peak):
     factor = {np.uint8: 1 / 40, np.uint16: 1, np.float32: 1e-4}[values]
@@ -413,6 +430,14 @@ def test_mistakes_are_told(paths, change, error, words):
     values = {"results": (paths[1],), **change}
     with pytest.raises(error, match=words):
         judge(paths[0], values.pop("results"), paths[2], **values)
+
+
+def test_files_appear_together_or_not_at_all(paths, tmp_path):
+    blocked = tmp_path / "summary.json"
+    (tmp_path / "summary.json.part").mkdir()
+    with pytest.raises(OutputError, match="summary.json' cannot be written"):
+        judge(*paths, table=str(tmp_path / "table.csv"), summary=str(blocked))
+    assert not [name for name in os.listdir(tmp_path) if name.startswith("table")]
 
 
 def test_sources_are_never_overwritten(paths):
