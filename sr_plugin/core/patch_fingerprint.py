@@ -64,6 +64,16 @@ class FingerprintIndex:
             self._pieces[piece].append(number)
         return number
 
+    def __len__(self) -> int:
+        return len(self._hashes)
+
+    def forget(self, first: int) -> None:
+        """Drop all fingerprints from a number on."""
+        for number in range(first, len(self._hashes)):
+            for piece in self._keys(self._hashes[number].tobytes()):
+                self._pieces[piece].remove(number)
+        del self._hashes[first:]
+
     @staticmethod
     def _keys(hashed: bytes) -> List[Tuple[int, bytes]]:
         width = _BYTES // _PIECES

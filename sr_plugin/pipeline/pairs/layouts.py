@@ -64,7 +64,9 @@ def find_scenes(request: PairRequest) -> List[SceneSpec]:
         SourceNotFound: when a folder does not exist or holds no picture.
         ParameterError: when no two pictures belong together.
     """
-    if request.layout in (SENSORS, FUSION):
+    if request.layout == FUSION:
+        return _products(request)
+    if request.layout == SENSORS:
         return [
             SceneSpec(high, low, high_mask=_nth(request.high_masks, i), low_mask=_nth(request.low_masks, k))
             for k, low in enumerate(request.low)
@@ -80,6 +82,41 @@ def find_scenes(request: PairRequest) -> List[SceneSpec]:
         SceneSpec(path, split=_split_of(path, request.folder), beside=True, optional=True)
         for path in _pictures(request.folder)
     ]
+
+
+def _products(request: PairRequest) -> List[SceneSpec]:
+    """Bands of one product belong together, so both lists are read side by side: no product guides another."""
+    if len(request.low) != len(request.high):
+        raise ParameterError(
+            f"Bands to sharpen were given of {len(request.low)} products, bands that guide of {len(request.high)}.",
+            "Give both of every product, in the same order.",
+        )
+    return [
+        SceneSpec(high, low, high_mask=_nth(request.high_masks, i), low_mask=_nth(request.low_masks, i))
+        for i, (high, low) in enumerate(zip(request.high, request.low))
+    ]
+
+
+def shared_titles(specs: Sequence[SceneSpec]) -> List[str]:
+    """A title for each scene; scenes that are linked by files they share have the title of the first of them.
+
+    Without georeference nothing else tells that they show the same pixels.
+    """
+    parents = list(range(len(specs)))
+
+    def first_of(number: int) -> int:
+        while parents[number] != number:
+            parents[number] = number = parents[parents[number]]
+        return number
+
+    owners: Dict[str, int] = {}
+    for number, spec in enumerate(specs):
+        for name in filter(None, (spec.high, spec.low)):
+            other = first_of(owners.setdefault(os.path.realpath(name), number))
+            mine = first_of(number)
+            parents[max(mine, other)] = min(mine, other)
+    firsts = [first_of(number) for number in range(len(specs))]
+    return [f"{first:05d}-{specs[first].titles[1]}" for first in firsts]
 
 
 def _nth(names: Sequence[str], index: int) -> str:
