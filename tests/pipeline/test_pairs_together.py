@@ -12,6 +12,7 @@ pytest.importorskip("osgeo")
 from sr_plugin.core.card import PointSpread  # noqa: E402
 from sr_plugin.core.errors import BandError, EmptyExtent, ParameterError, UnsupportedRaster  # noqa: E402
 from sr_plugin.core.point_spread import reduce_image  # noqa: E402
+from sr_plugin.pipeline.pairs.layouts import find_scenes  # noqa: E402
 from sr_plugin.pipeline.pairs.prepare_pairs import prepare_pairs  # noqa: E402
 from sr_plugin.pipeline.pairs.request import FOLDERS, FUSION, SENSORS, PairRequest  # noqa: E402
 from sr_plugin.worker.local_session import LocalSession  # noqa: E402
@@ -231,6 +232,83 @@ def test_a_pair_without_clear_ground_is_left_out(prepare, write):
     recorder = Recorder()
     with pytest.raises(EmptyExtent, match="unmatched"):
         prepare(recorder, **matched(write, 0))
+
+
+def test_values_under_clouds_are_filled_and_the_guide_is_masked(prepare, write):
+    fine, target = terrain(128, 128, 1, 1), terrain(64, 64, 1, 2)
+    target[:, 4:6, 4:6] = 60000
+    names = {"high": (write("f.tif", fine),), "low": (write("c.tif", target, coarse(CORNER, 2)),)}
+    dataset = prepare(
+        layout=FUSION, **names, bright=50000.0, max_gaps=0.3, validation=0, test=0, point_spread="box"
+    ).dataset
+    (record,) = [record for record in dataset.records if record.gaps > 0]
+    for spec in dataset.card.arrays:
+        valid = dataset.valid(record, spec)
+        assert (valid == 0).sum() == (1 if spec.name == "low_20m" else 4)
+        assert dataset.array(record, spec).max() < 4000
+
+
+def picture_folders(write, *names, size=32):
+    """Pictures of bytes without place, each with another content; the folder that holds them all."""
+    for number, name in enumerate(names):
+        write(name, (terrain(size, size, 1, number) // 20).astype(np.uint8), None, wkt="")
+    return write("none/x.tif", terrain(8, 8, 1))[: -len("none/x.tif")]
+
+
+def test_names_of_places_decide_no_split(prepare, write):
+    names = [f"test/{city}/{n}.tif" for city in ("Val_de_Marne", "Test", "val") for n in range(4)]
+    recorder = Recorder()
+    root = picture_folders(write, *names)
+    # The chosen folder itself is called "test".
+    dataset = prepare(recorder, folder=root + "test", patch=16, validation=0.3, test=0.2).dataset
+    by_number = {record.source: record.split for record in dataset.records}
+    counts = dataset.card.counts
+    assert counts["train"] > 0 and len(by_number) == 4
+    told = [message for message in recorder.messages if "folder is called" in message]
+    assert told == [
+        "4 pictures go into test because their folder is called 'Test'.",
+        "4 pictures go into validation because their folder is called 'val'.",
+    ]
+    assert (counts["test"], counts["validation"]) == (4, 4)
+
+
+@pytest.mark.parametrize(
+    "folder, split",
+    [
+        ("train", "train"),
+        ("DIV2K_valid_HR", "validation"),
+        ("test_images", "test"),
+        ("Val 2", "validation"),
+        ("Val_de_Marne", ""),
+        ("test-site-north", ""),
+        ("trainstation", ""),
+    ],
+)
+def test_folders_that_name_a_split(write, folder, split):
+    root = picture_folders(write, f"set/{folder}/a.tif")
+    (spec,) = find_scenes(PairRequest("", folder=root + "set"))
+    assert (spec.split, spec.split_folder) == (split, folder if split else "")
+
+
+def test_equal_names_in_subfolders_are_paired_within_them(prepare, write):
+    for number, area in enumerate("AB"):
+        image = (terrain(64, 64, 1, number) // 20).astype(np.uint8)
+        write(f"hr/{area}/001.tif", image, None, wkt="")
+        root = write(f"lr/X2/{area}/001x2.tif", image[:, ::2, ::2], None, wkt="")[: -len("lr/X2/A/001x2.tif")]
+    for options in ({"folder": root + "hr", "low_folder": root + "lr"}, {"folder": root}):
+        specs = find_scenes(PairRequest("", layout=FOLDERS, scale=2, **options))
+        assert [spec.high.split("/")[-2] for spec in specs] == [spec.low.split("/")[-2] for spec in specs] == ["A", "B"]
+    write("hr/A/001.png.tif", terrain(8, 8, 1))
+    write("hr/A/001_x2.tif", terrain(8, 8, 1))
+    with pytest.raises(ParameterError, match="same half of a pair"):
+        find_scenes(PairRequest("", layout=FOLDERS, scale=2, folder=root + "hr", low_folder=root + "lr"))
+
+
+@pytest.mark.parametrize("wanted", [1, 3, 10, 11, 12, 13])
+def test_no_more_patches_than_wanted(prepare, write, wanted):
+    dataset = prepare(high=(write("a.tif", terrain(300, 300, 1)),), max_patches=wanted).dataset
+    assert len(dataset.records) == wanted
+    assert wanted < 3 or all(dataset.card.counts.values())
 
 
 def test_a_damaged_picture_does_not_make_duplicates_of_its_copy(prepare, write, tmp_path):

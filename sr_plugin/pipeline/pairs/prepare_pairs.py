@@ -101,6 +101,7 @@ class _Preparation:
         self._started = time.monotonic()
 
     def run(self) -> PairsResult:
+        self._tell_splits()
         for number in range(len(self._states)):
             self._stop_if_cancelled()
             self._inspect(number)
@@ -118,6 +119,12 @@ class _Preparation:
             self._feedback.warning(warning)
         self._total = self._done + len(selection.chosen)
         return self._write(selection)
+
+    def _tell_splits(self) -> None:
+        """Name the folders that decide a split, since a name may say so by chance."""
+        found = Counter((s.spec.split_folder, s.spec.split) for s in self._states if s.spec.split)
+        for (folder, split), count in sorted(found.items()):
+            self._feedback.message(f"{count} pictures go into {split} because their folder is called '{folder}'.")
 
     def _stop_if_cancelled(self) -> None:
         if self._feedback.cancelled():
@@ -282,9 +289,8 @@ class _Preparation:
         previews = PreviewMaker(scene, samples, same_units)
         for candidate, split in members:
             self._stop_if_cancelled()
-            low, high, mtf = self._pixels(scene, filters, candidate)
+            low, high, guide, mtf = self._pixels(scene, filters, candidate)
             pixels = {card.inputs[-1].name: low, card.target.name: high}
-            guide = scene.read_guide(candidate.window, self._rng(candidate, "guide"))
             if guide is not None:
                 pixels[card.inputs[0].name] = guide
             arrays = {spec.name: _as_type(pixels[spec.name].data, spec.pixel_type) for spec in card.arrays}
@@ -297,12 +303,16 @@ class _Preparation:
 
     def _pixels(
         self, scene: PairScene, filters: SceneFilters, candidate: Candidate
-    ) -> Tuple[PatchPixels, PatchPixels, float]:
+    ) -> Tuple[PatchPixels, PatchPixels, Optional[PatchPixels], float]:
+        """``low``, ``high``, the guide of a band fusion, and the modulation transfer of ``low``."""
         window = candidate.window
-        rng = self._rng(candidate)
-        low, mtf = scene.read_low(window, rng)
-        clear, high, _ = filters.clear_of_clouds(window, low, scene.read_high(window))
-        return clear or low, high, mtf
+        low, mtf = scene.read_low(window, self._rng(candidate))
+        high = scene.read_high(window)
+        guide = scene.read_guide(window, self._rng(candidate, "guide"))
+        if guide is not None:
+            guide = filters.clear_guide(window, guide, low, high)
+        clear, high, _ = filters.clear_of_clouds(window, low, high)
+        return clear or low, high, guide, mtf
 
     def _rng(self, candidate: Candidate, *purpose: str) -> Random:
         """A generator for each patch, so that results do not depend on what else is chosen."""

@@ -32,6 +32,13 @@ class PatchPixels:
         """Share of pixels without data."""
         return 1.0 - float(self.valid.mean())
 
+    def without(self, hidden: np.ndarray) -> PatchPixels:
+        """The pixels with gaps more, bool ``(h, w)``, filled from their surroundings."""
+        valid = self.valid & ~hidden
+        if self.data.ndim == 3:
+            return PatchPixels(_filled(self.data, valid), valid)
+        return PatchPixels(np.stack([_filled(view, seen) for view, seen in zip(self.data, valid)]), valid)
+
 
 @dataclass(frozen=True)
 class RasterView:
@@ -68,6 +75,11 @@ class RasterView:
             return PatchPixels(self.rescaling(np.zeros_like(tile.data)), np.zeros(tile.data.shape[-2:], bool))
         filled = fill_gaps(tile.data, tile.valid, typical_values(tile.data, tile.valid))
         return PatchPixels(self.rescaling(filled), tile.valid.all(axis=0))
+
+
+def _filled(data: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    everywhere = np.broadcast_to(valid, data.shape)
+    return fill_gaps(data, everywhere, typical_values(data, everywhere))
 
 
 def chosen_bands(source: RasterSource, numbers: Sequence[int]) -> Tuple[int, ...]:

@@ -231,16 +231,16 @@ def _balanced(
     inside: Mapping[str, List[Candidate]], survey: Survey, request: PairRequest
 ) -> Tuple[Tuple[Candidate, str], ...]:
     """At most as many as wanted, equally many of each stratum, within each split."""
-    available = sum(map(len, inside.values()))
+    wanted = _portions({split: len(found) for split, found in inside.items() if found}, request.max_patches)
     chosen: List[Tuple[Candidate, str]] = []
     for split, found in inside.items():
         if not found:
             continue
         keep = range(len(found))
-        if request.max_patches or request.classes:
-            share = round(request.max_patches * len(found) / available) if request.max_patches else 0
-            total = max(1, share) if request.max_patches else 0
-            keep = balanced_choice([c.stratum for c in found], total, request.seed)
+        if wanted[split] or (request.classes and not request.max_patches):
+            keep = balanced_choice([c.stratum for c in found], wanted[split], request.seed)
+        elif request.max_patches:
+            keep = range(0)
         kept = set(keep)
         for index, candidate in enumerate(found):
             if index in kept:
@@ -248,6 +248,22 @@ def _balanced(
             else:
                 survey.rejections.append(Rejection("surplus", candidate.scene, candidate.window, candidate.stratum))
     return tuple(sorted(chosen, key=lambda item: (item[0].scene, item[0].window.row, item[0].window.col)))
+
+
+def _portions(sizes: Mapping[str, int], total: int) -> Dict[str, int]:
+    """How many patches each split keeps of a total (0 of none), by largest remainder; each has one if possible."""
+    available = sum(sizes.values())
+    if total <= 0 or total >= available:
+        return dict(sizes) if total else dict.fromkeys(sizes, 0)
+    exact = {split: total * size / available for split, size in sizes.items()}
+    kept = {split: int(share) for split, share in exact.items()}
+    for split in sorted(sizes, key=lambda s: kept[s] - exact[s])[: total - sum(kept.values())]:
+        kept[split] += 1
+    for split in kept:
+        largest = max(kept, key=lambda s: kept[s])
+        if kept[split] == 0 and kept[largest] > 1:
+            kept[split], kept[largest] = 1, kept[largest] - 1
+    return kept
 
 
 def _warnings(chosen: Sequence[Tuple[Candidate, str]], request: PairRequest) -> List[str]:

@@ -158,17 +158,31 @@ class SceneFilters:
     def clear_of_clouds(
         self, window: Window, low: Optional[PatchPixels], high: PatchPixels
     ) -> Tuple[Optional[PatchPixels], PatchPixels, float]:
-        """The same pixels with clouds marked as gaps, and the share of pixels under clouds."""
-        if not self._active:
+        """The same pixels with clouds made gaps, and the share of pixels under clouds."""
+        clouds = self._cloudy(window, low, high)
+        if clouds is None:
             return low, high, 0.0
+        fine = at_high_resolution(clouds, self._scale)
+        return low.without(clouds) if low is not None else None, high.without(fine), float(clouds.mean())
+
+    def clear_guide(self, window: Window, guide: PatchPixels, low: PatchPixels, high: PatchPixels) -> PatchPixels:
+        """The guide of a band fusion with clouds made gaps.
+
+        Args:
+            window: in pixels of the low resolution.
+            guide: what is to be cleared.
+            low, high: as they were read, which brightness is looked for in.
+        """
+        clouds = self._cloudy(window, low, high)
+        return guide if clouds is None else guide.without(at_high_resolution(clouds, self._scale))
+
+    def _cloudy(self, window: Window, low: Optional[PatchPixels], high: PatchPixels) -> Optional[np.ndarray]:
+        """Pixels of the low resolution under clouds; None where there are none."""
+        if not self._active:
+            return None
         images = [high.data] if low is None or low.data.ndim != 3 else [high.data, low.data]
         clouds = self._clouds.clouds(window, self._scale, *images)
-        if not clouds.any():
-            return low, high, 0.0
-        if low is not None:
-            low = replace(low, valid=low.valid & ~clouds)
-        high = replace(high, valid=high.valid & ~at_high_resolution(clouds, self._scale))
-        return low, high, float(clouds.mean())
+        return clouds if clouds.any() else None
 
     def stratum(self, window: Window) -> str:
         """Class that covers most of a patch, empty without a class raster."""
