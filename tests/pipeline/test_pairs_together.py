@@ -311,6 +311,14 @@ def test_no_more_patches_than_wanted(prepare, write, wanted):
     assert wanted < 3 or all(dataset.card.counts.values())
 
 
+def test_smooth_ground_is_kept(prepare, write):
+    rows, columns = np.mgrid[:128, :128]
+    image = (1000 + columns * 3 + 200 * np.sin(rows / 40)).astype(np.uint16)[None]
+    result = prepare(high=(write("a.tif", image),), validation=0, test=0)
+    # Signs alone would leave 1 of 64.
+    assert len(result.dataset.records) >= 32
+
+
 def test_a_damaged_picture_does_not_make_duplicates_of_its_copy(prepare, write, tmp_path):
     from osgeo import gdal
 

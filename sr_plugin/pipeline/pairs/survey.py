@@ -14,7 +14,7 @@ from sr_plugin.core.card import PointSpread
 from sr_plugin.core.errors import Cancelled
 from sr_plugin.core.grid import Window
 from sr_plugin.core.histogram_matching import histogram_map
-from sr_plugin.core.patch_fingerprint import FingerprintIndex, fingerprint
+from sr_plugin.core.patch_fingerprint import FingerprintIndex, fingerprint, levels
 from sr_plugin.core.place_split import generator
 from sr_plugin.core.point_spread import reduce_image
 from sr_plugin.core.strata import dominant_class
@@ -355,8 +355,9 @@ class SceneSurvey:
             fine = plane_of(high, self._request.scale)
             picture = np.concatenate((plane_of(low), fine), axis=-1)[None]
         hashed = fingerprint(picture)
-        if self._found.fingerprints.find(hashed) is not None:
+        seen = levels(high.data) if picture is high.data else levels(low.data, high.data)
+        if self._found.fingerprints.find(hashed, seen) is not None:
             self.reject("duplicate", candidate.window)
             return True
-        self._found.fingerprints.add(hashed)
+        self._found.fingerprints.add(hashed, seen)
         return False
