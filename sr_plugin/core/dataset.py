@@ -195,6 +195,17 @@ class Dataset:
         kept = [replace(r, excluded=BY_HAND) if r.id in struck and not r.excluded else r for r in records]
         return cls(folder, card, kept, sorted(struck - {record.id for record in records}))
 
+    @property
+    def warning(self) -> str:
+        """A sentence about ``exclude.csv`` where it cannot be followed as a whole, else an empty text."""
+        if not self.unknown:
+            return ""
+        more = ", …" if len(self.unknown) > 3 else ""
+        return (
+            f"'{EXCLUDE_FILE}' names {len(self.unknown)} patches that the dataset does not have "
+            f"({', '.join(self.unknown[:3])}{more}). Check that the list belongs to it."
+        )
+
     def split(self, name: str, excluded: bool = False) -> List[PatchRecord]:
         """Records of one split, in the order of the index.
 

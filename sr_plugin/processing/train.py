@@ -8,6 +8,7 @@ from typing import Any, Dict, Optional, Tuple
 
 from qgis.core import QgsProcessing, QgsProcessingContext, QgsProcessingFeedback
 
+from sr_plugin.core.dataset import Dataset
 from sr_plugin.core.errors import ParameterError
 from sr_plugin.core.job_folder import JobFolder, JobStatus
 from sr_plugin.core.strict_json import parse_json
@@ -193,6 +194,9 @@ class TrainAlgorithm(Algorithm):
         else:
             plan = self._plan(parameters, context)
             folder = JobFolder(path or free_folder(plan.name))
+            warning = Dataset.open(plan.dataset).warning
+            if warning:
+                feedback.pushWarning(warning)
             pid = start_training(plan, folder, python)
         feedback.pushInfo(tr("Folder of the training: {}").format(folder.path))
         if self.parameterAsBool(parameters, "DETACH", context):

@@ -138,6 +138,8 @@ def test_a_list_that_a_spreadsheet_saved_counts(tmp_path, text):
     read = Dataset.open(str(folder))
     assert [r.id for r in read.records if r.excluded] == ["00002"]
     assert read.unknown == ("00077",)
+    assert read.warning.startswith("'exclude.csv' names 1 patches that the dataset does not have (00077).")
+    assert read.exclude({"00000"}).warning == ""
 
 
 def test_changed_arrays_are_noticed(tmp_path):
