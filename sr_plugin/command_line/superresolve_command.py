@@ -202,8 +202,8 @@ def _result(
 ) -> SuperResolveResult:
     if not target:
         return superresolve(request, feedback, factory)
-    source = RasterSource(request.input)
-    alignment = plan_alignment(request, RasterSource(target).grid, source.grid, target, source.files)
+    source, other = RasterSource(request.input), RasterSource(target)
+    alignment = plan_alignment(request, other.grid, source.grid, target, source.files, other.files)
     result = superresolve(unaligned(request, alignment), feedback, factory)
     return align_result(result, request, alignment, feedback)
 

@@ -10,7 +10,7 @@ from osgeo import gdal
 from sr_plugin.core.errors import Cancelled, OutputError
 from sr_plugin.core.grid import Window
 from sr_plugin.raster.gdal_errors import gdal_messages
-from sr_plugin.raster.output_path import check_output_path
+from sr_plugin.raster.output_path import check_not_among, check_output_path
 from sr_plugin.raster.source import RasterSource
 from sr_plugin.raster.writer import OutputBand, OutputSpec, RasterWriter
 
@@ -39,14 +39,19 @@ def band_file_names(result: str, descriptions: Sequence[str]) -> Tuple[str, ...]
     return tuple(names)
 
 
+def _virtual_name(result: str) -> str:
+    return os.path.splitext(result)[0] + ".vrt"
+
+
 def check_band_files(result: str, bands: Sequence[str], source_files: Sequence[str]) -> None:
-    """Make sure before a run that the files of :func:`split_into_files` can be written and are none of the source.
+    """Make sure before a run that the files of :func:`split_into_files` can be written and are none of those read.
 
     Raises:
         OutputError: naming the cause.
     """
     for name in band_file_names(result, bands):
         check_output_path(name, source_files)
+    check_not_among(_virtual_name(result), source_files)
 
 
 def split_into_files(
@@ -74,7 +79,7 @@ def split_into_files(
         for number, path in zip(numbers, names):
             _copy_band(source, number, path, create_options, cancelled)
             done.append(path)
-        virtual = os.path.splitext(result)[0] + ".vrt"
+        virtual = _virtual_name(result)
         _write_virtual(virtual, names, source)
     except BaseException:
         for path in done:

@@ -64,6 +64,11 @@ class ProductAlgorithm(SuperResolveAlgorithm):
         """
         raise NotImplementedError
 
+    @property
+    def files_beside(self) -> Tuple[str, ...]:
+        """Local files that are read besides the product, and must not be written over either."""
+        return ()
+
     def selection(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> BandSelection:
         """What the parameters take from the product."""
         # Imported here: loading the plugin must stay fast.
@@ -121,7 +126,7 @@ class ProductAlgorithm(SuperResolveAlgorithm):
         product = self._product or self._open(parameters, context)
         if self.parameterAsBoolean(parameters, "ONE_FILE_PER_BAND", context):
             local = [band.path for band in product.bands if os.path.isfile(band.path)]
-            check_band_files(request.output, product.names, local)
+            check_band_files(request.output, product.names, [*local, *self.files_beside])
         factory = worker_factory(request.worker_python)
         told = ProcessingFeedback(feedback)
         try:

@@ -75,6 +75,9 @@ def test_a_landsat_product_on_the_grid_of_a_raster(command, source, tmp_path):
     grid = write_raster(tmp_path / "grid.tif", np.ones((60, 70), np.uint8), target)
     output = str(tmp_path / "o.tif")
     run = ["superresolve", str(packed(root)), output, "--model", "nearest:3", "--in-process", "--bands", "red,nir"]
+    before = open(grid, "rb").read()
+    done = command(*run[:2], grid, *run[3:], "--align-to", grid)
+    assert done.returncode == 1 and "never modified" in done.stderr and open(grid, "rb").read() == before
     done = command(*run, "--align-to", grid, "--mask-classes", "cloud", "--gaps-as-mask", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["output"] == output and json.loads(done.stdout)["width"] == 70
