@@ -179,6 +179,33 @@ def test_gaps_of_any_input_are_gaps_of_what_is_made_of_it(fuse, tmp_path):
     assert_same(result, fuse(paths, name="tiled.tif", tile=32))
 
 
+def test_gaps_as_a_mask_of_all_bands(fuse, tmp_path):
+    def punch(name, pixels):
+        if name == "20m":
+            pixels[0, 10, 12] = 0
+        return pixels
+
+    paths = write_scene(tmp_path, phases=((0, 0), (0, 0)), nodata=0, change=punch)
+    dataset = gdal.Open(fuse(paths, gaps_as_mask=True).output)
+    band = dataset.GetRasterBand(1)
+    expected = np.zeros((dataset.RasterYSize, dataset.RasterXSize), bool)
+    expected[20:22, 24:26] = True
+    assert band.GetNoDataValue() is None and band.GetMaskFlags() == gdal.GMF_PER_DATASET
+    np.testing.assert_array_equal(band.GetMaskBand().ReadAsArray() == 0, expected)
+
+
+def test_fine_pixels_without_cells_are_a_gap_of_the_mask(fuse, tmp_path):
+    paths = write_scene(tmp_path, phases=((0, 0), (0, 0)))
+    short = read_raster(paths[1])[:, :, :-3]
+    corner = (500000.0, 20.0, 0.0, 4100000.0, 0.0, -20.0)
+    paths[1] = write_raster(tmp_path / "short.tif", short, corner, descriptions=MIDDLE)
+    dataset = gdal.Open(fuse(paths, gaps_as_mask=True).output)
+    band = dataset.GetRasterBand(1)
+    assert band.GetMaskFlags() == gdal.GMF_PER_DATASET
+    mask = band.GetMaskBand().ReadAsArray()
+    assert not mask[:, 2 * short.shape[2] :].any() and mask[:, : 2 * short.shape[2]].all()
+
+
 def test_fine_pixels_without_cells_are_gaps(fuse, tmp_path):
     paths = write_scene(tmp_path, phases=((0, 0), (0, 0)))
     short = read_raster(paths[1])[:, :, :-3]
