@@ -159,6 +159,8 @@ class ProductAlgorithm(SuperResolveAlgorithm):
         gaps = self.parameterAsEnumString(parameters, "GAPS", context)
         return dataclasses.replace(
             request,
+            # The stack that is laid apart lives too short to be optimised; its bands' files are.
+            cog=request.cog and not self.parameterAsBoolean(parameters, "ONE_FILE_PER_BAND", context),
             output_type=request.output_type or self._output_type,
             gaps_as_mask=gaps == definitions.GAPS_MASK,
         )
@@ -182,7 +184,8 @@ class ProductAlgorithm(SuperResolveAlgorithm):
 
         feedback.setProgressText(tr("Writing one file per band"))
         options = self.create_options(parameters, context)
-        virtual, self._files = split_into_files(result.output, options, feedback.isCanceled)
+        cog = self.parameterAsBoolean(parameters, "COG", context)
+        virtual, self._files = split_into_files(result.output, options, feedback.isCanceled, cog)
         _load_instead(context, result.output, virtual)
         return dataclasses.replace(result, output=virtual)
 
