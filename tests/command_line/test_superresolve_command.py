@@ -156,6 +156,10 @@ def test_all_bands_of_a_product(command, source, tmp_path):
     assert (record["scale"], record["bands"]) == (1, 10) and read_raster(output).shape == (10, 60, 60)
     refused = command("superresolve", source, output, "--all-bands", "10", "--json")
     assert refused.returncode == 1 and "Only the bands of a Sentinel-2 product" in refused.stdout
+    for option in (["--bands", "B04,B05"], ["--reflectance"]):
+        refused = command("superresolve", str(root), str(tmp_path / "no.tif"), "--all-bands", "10", *option, "--json")
+        message = json.loads(refused.stdout)["error"]["message"]
+        assert refused.returncode == 1 and option[0] in message and not (tmp_path / "no.tif").exists()
 
 
 def test_wrong_arguments_are_refused_by_the_parser(command, source):
