@@ -84,6 +84,18 @@ def test_the_three_forms_of_the_metadata_say_the_same(tmp_path, form, level):
     assert found.scaling(name)[:2] == pytest.approx(expected, rel=1e-6)
 
 
+def test_metadata_that_would_take_for_ever_are_refused_at_once():
+    """No line and no file is near as long as what is refused, so nothing can be made slow by blanks."""
+    text = metadata_text(metadata_groups(8, 2, 1, "2021-12-01", {"4": "a_B4.TIF"}), "txt")
+    padded = text.replace(" = ", " " * 1500 + "=" + " " * 1500)
+    assert read_metadata(padded.encode(), "a_MTL.txt").files == {"B4": "a_B4.TIF"}
+    with pytest.raises(SourceUnreadable, match="'a_MTL.txt' has a line longer than any product's"):
+        read_metadata(("A = x" + " " * 10_000 + "y\n" + text).encode(), "a_MTL.txt")
+    for ending in ("txt", "xml", "json"):
+        with pytest.raises(SourceUnreadable, match="is larger than any product's"):
+            read_metadata(b"\n" * (5 << 20), f"a_MTL.{ending}")
+
+
 @pytest.mark.parametrize(
     "how", ["folder", "slash", "tar", "tar in a folder", "tar of dot", "tar.gz", "tgz", "txt", "xml", "json"]
 )
