@@ -222,9 +222,9 @@ def run(args: argparse.Namespace) -> int:
     if args.all_bands and not product:
         raise ParameterError("Only the bands of a Sentinel-2 product can all become equally fine.")
     if args.all_bands and (args.bands or args.reflectance):
+        refused = "--bands" if args.bands else "--reflectance"
         raise ParameterError(
-            f"--all-bands takes all bands with the product's numbers, so {'--bands' if args.bands else '--reflectance'} "
-            "cannot be given with it.",
+            f"--all-bands takes all bands with the product's numbers, so {refused} cannot be given with it.",
             "Leave one of both out; the result's scale and offset give reflectance.",
         )
     request = SuperResolveRequest(

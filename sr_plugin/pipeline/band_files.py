@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import Callable, Dict, List, Sequence, Tuple
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape  # nosec B406: writes XML, reads none
 
 from osgeo import gdal
 

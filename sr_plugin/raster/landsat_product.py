@@ -185,8 +185,8 @@ def _on_demand_files(tree: FileTree, stem: str) -> Dict[str, str]:
 
     Args:
         tree: several scenes may lie side by side in it.
-        stem: what stands before ``MTL`` in the metadata file's name, and before ``sr_band1`` in those of its bands. Only
-            where there are none such, files without the name of a scene are taken.
+        stem: what stands before ``MTL`` in the metadata file's name, and before ``sr_band1`` in those of its bands.
+            Only where there are none such, files without the name of a scene are taken.
 
     Raises:
         UnsupportedRaster: when it cannot be told which scene's files belong to the metadata file.
