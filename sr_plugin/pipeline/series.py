@@ -6,12 +6,13 @@ import contextlib
 import datetime
 import json
 import os
+import threading
 from dataclasses import dataclass, replace
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from sr_plugin.core.builtin import builtin_card
 from sr_plugin.core.card import MULTI_IMAGE, ModelCard
-from sr_plugin.core.errors import OutputError, ParameterError, UnsupportedRaster
+from sr_plugin.core.errors import Cancelled, OutputError, ParameterError, UnsupportedRaster
 from sr_plugin.core.series import CHANGES, NO_VIEW, SeriesSettings, ViewPlace
 from sr_plugin.core.series_choices import MATCH_LOCAL, MATCHES
 from sr_plugin.core.series_dates import choose_views, date_in_text
@@ -162,6 +163,9 @@ class _Series:
         if request.match not in MATCHES:
             raise ParameterError(f"'{request.match}' is no way to match values.", f"Use one of {', '.join(MATCHES)}.")
         sources = [RasterSource(view.input) for view in request.views]
+        # Also those of views that are left out: nobody wants to lose them.
+        masks = [RasterSource(view.mask) for view in request.views if view.mask]
+        _check_outputs(request, [file for source in (*sources, *masks) for file in source.files])
         dates = [date_of(view, source) for view, source in zip(request.views, sources)]
         chosen = choose_views(dates, request.reference_date, request.span_days)
         for numbers, reason in ((chosen.too_far, "beyond the span of days"), (chosen.undated, "of unknown date")):
@@ -215,19 +219,29 @@ class _HandedOn:
     def __init__(self, open_session: SessionFactory) -> None:
         self._open = open_session
         self._kept: Optional[ModelSession] = None
+        self._lock = threading.Lock()
+        self._ended = False
 
     def __call__(self, card: ModelCard) -> ModelSession:
         kept, self._kept = self._kept, None
         return kept if kept is not None and kept.alive else self._open(card)
 
     def keep(self, session: ModelSession) -> None:
-        """Give this session to the next who asks."""
-        self._kept = session
+        """Give this session to the next who asks; end it when nobody will."""
+        with self._lock:
+            ended = self._ended
+            if not ended:
+                self._kept = session
+        if ended:
+            session.kill()
 
     def end(self) -> None:
         """End a session that nobody asked for."""
-        if self._kept is not None:
-            self._kept.kill()
+        with self._lock:
+            self._ended = True
+            kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.kill()
 
 
 class _Preparation:
@@ -241,8 +255,6 @@ class _Preparation:
     def image(self, request: SuperResolveRequest, feedback: RunFeedback, open_session: SessionFactory) -> PreparedRun:
         """Check the series and plan its fusion; see :func:`prepare_run`."""
         series = _Series(self._request, feedback)
-        others = [file for placed in series.placed for file in placed.source.files]
-        check_output_path(request.output, others)
         first = replace(request, input=series.views[0].input)
         base = prepare_run(first, feedback, open_session, (MULTI_IMAGE,))
         bands = base.plan.source.bands
@@ -284,6 +296,8 @@ class _Preparation:
         size = sum(4 for _ in planes)
         arrays, origins = read_windows(stack, planes, spread_windows(base.plan.area, size))
         feedback.message(f"Registering {len(series.views) - 1} view(s) on {len(arrays)} window(s).")
+        if feedback.cancelled():
+            raise Cancelled("The run was cancelled.")
         session = open_session(base.plan.card)
         try:
             answer = session.place_views(arrays, series, origins)
@@ -406,9 +420,14 @@ def _tell(report: ViewReport, feedback: RunFeedback) -> None:
         feedback.warning(f"{where} could not be registered; its georeference is believed.")
 
 
+def _check_outputs(request: SeriesRequest, source_files: Sequence[str]) -> None:
+    for path in (request.run.output, request.changes) if request.changes else (request.run.output,):
+        check_output_path(path, source_files)
+
+
 def _check_changes(request: SeriesRequest) -> None:
-    if request.changes and os.path.abspath(request.changes) == os.path.abspath(request.run.output):
-        raise OutputError("Result and changes have the same file name.")
+    if request.changes and os.path.realpath(request.changes) == os.path.realpath(request.run.output):
+        raise OutputError("Result and changes have the same file name.", "Give them different names.")
     if request.run.consistency or request.run.luminance:
         raise UnsupportedRaster("Consistency and luminance mode are for single rasters, not for series.")
 

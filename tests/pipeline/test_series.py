@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import os
 
 import numpy as np
@@ -12,7 +13,9 @@ pytest.importorskip("osgeo", reason="GDAL's Python bindings are not installed")
 pytest.importorskip("scipy")
 pytest.importorskip("skimage")
 
-from sr_plugin.core.errors import Cancelled, ParameterError, UnsupportedRaster  # noqa: E402
+from osgeo import gdal  # noqa: E402
+
+from sr_plugin.core.errors import Cancelled, OutputError, ParameterError, UnsupportedRaster  # noqa: E402
 from sr_plugin.core.series import ViewPlace  # noqa: E402
 from sr_plugin.core.series_choices import MATCHES  # noqa: E402
 from sr_plugin.pipeline import series as series_module  # noqa: E402
@@ -106,6 +109,50 @@ def test_a_cancelled_run_goes_on_where_it_stopped(views, fuse):
 def test_a_cancel_leaves_nothing_behind(views, fuse, tmp_path):
     with pytest.raises(Cancelled):
         fuse(views, tile=64, feedback=Recorder(cancel_after=1))
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.fixture(params=[False, True], ids=["codes", "exceptions"])
+def both_kinds_of_gdal_errors(request):
+    before = gdal.GetUseExceptions()
+    (gdal.UseExceptions if request.param else gdal.DontUseExceptions)()
+    yield
+    (gdal.UseExceptions if before else gdal.DontUseExceptions)()
+
+
+@pytest.mark.usefixtures("both_kinds_of_gdal_errors")
+def test_a_run_ends_well_whether_or_not_gdal_raises(views, fuse):
+    result = fuse(views[:2], register=False)
+    assert os.path.exists(result.run.output)
+    assert not [name for name in gdal.ReadDirRecursive("/vsimem/superres/") or [] if name.endswith(".vrt")]
+
+
+@pytest.fixture
+def dated(views, tmp_path):
+    """Three views of three days with a cloud mask each, in files of their own."""
+    found = []
+    for number, view in enumerate(views):
+        raster, mask = tmp_path / f"day{number}.tif", tmp_path / f"clouds{number}.tif"
+        raster.write_bytes(open(view.input, "rb").read())
+        write_raster(mask, np.zeros((130, 150), np.uint8))
+        found.append(SeriesView(str(raster), str(mask), datetime.date(2024, 6, 1 + 10 * number)))
+    return found
+
+
+@pytest.mark.parametrize("victim", ["day1.tif", "day2.tif", "clouds0.tif", "clouds2.tif"])
+@pytest.mark.parametrize("output", ["result", "changes"])
+def test_no_input_is_overwritten_not_even_one_that_is_left_out(dated, fuse, tmp_path, victim, output):
+    before = (tmp_path / victim).read_bytes()
+    names = {"name": victim} if output == "result" else {"changes": str(tmp_path / victim)}
+    with pytest.raises(OutputError, match="input itself"):
+        fuse(dated, span_days=12, **names)
+    assert (tmp_path / victim).read_bytes() == before
+    assert output == "result" or not (tmp_path / "out.tif").exists()
+
+
+def test_a_missing_folder_of_the_changes_is_noticed_before_anything_is_computed(views, fuse, tmp_path):
+    with pytest.raises(OutputError, match="nowhere"):
+        fuse(views, changes=str(tmp_path / "nowhere" / "changes.tif"))
     assert os.listdir(tmp_path) == []
 
 
