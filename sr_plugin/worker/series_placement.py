@@ -14,7 +14,7 @@ from sr_plugin.core.protocol import NamedArray
 from sr_plugin.core.series import SeriesSettings
 from sr_plugin.worker.registration import Registration, combine, register
 from sr_plugin.worker.series_engine import split_views
-from sr_plugin.worker.view_fusion import enlarge_view
+from sr_plugin.worker.view_fusion import enlarge_view, wholly_seen
 from sr_plugin.worker.view_match import difference, masked_smooth, robust_line, surroundings_offset
 
 #: Smoothing of what gains are told from, in pixels.
@@ -100,8 +100,7 @@ def _moved(
 ) -> tuple[np.ndarray, np.ndarray]:
     """A view at the reference's pixels, and where both have data."""
     moved = enlarge_view(values[number], 1, shift)
-    reached = enlarge_view(valid[number].astype(np.float32), 1, shift, linear=True) > 0.99
-    return moved, reached & valid[0]
+    return moved, wholly_seen(valid[number], shift) & valid[0]
 
 
 def _brightness(
