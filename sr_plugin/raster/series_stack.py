@@ -262,8 +262,9 @@ def _warped(dataset: gdal.Dataset, name: str, grid: Grid, method: str, alpha: bo
     """A virtual raster of the pixels on another grid, with an alpha band where asked for."""
     turned = bool(grid.geotransform[2] or grid.geotransform[4])
     if turned or grid.geotransform[1] < 0 or grid.geotransform[5] > 0:
+        how = "turned" if turned else "mirrored"
         raise UnsupportedRaster(
-            f"'{name}' cannot be brought onto the grid of the reference, which is {'turned' if turned else 'mirrored'}.",
+            f"'{name}' cannot be brought onto the grid of the reference, which is {how}.",
             "Choose a reference with north up.",
         )
     xmin, ymin, xmax, ymax = grid.extent()
