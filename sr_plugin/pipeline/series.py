@@ -300,8 +300,10 @@ class _Preparation:
         size = sum(4 for _ in planes)
         arrays, origins = read_windows(stack, planes, spread_windows(base.plan.area, size))
         register = self._request.register
-        doing = "Registering" if register else "Matching, where the georeference tells,"
-        feedback.message(f"{doing} {len(series.views) - 1} view(s) on {len(arrays)} window(s).")
+        told = f"{len(series.views) - 1} view(s) on {len(arrays)} window(s)"
+        feedback.message(
+            f"Registering {told}." if register else f"Matching the values of {told}; the georeference is believed."
+        )
         if feedback.cancelled():
             raise Cancelled("The run was cancelled.")
         session = open_session(base.plan.card)
