@@ -32,7 +32,7 @@ from sr_plugin.core.errors import (
     SourceUnreadable,
     SuperResolutionError,
 )
-from sr_plugin.core.pixel_type import cast_pixels, common_type, working_type
+from sr_plugin.core.pixel_type import common_type, recast_pixels
 from sr_plugin.core.place_split import generator
 from sr_plugin.core.session import ModelSession
 from sr_plugin.pipeline.pairs.coregistration import Aligner
@@ -293,7 +293,7 @@ class _Preparation:
             pixels = {card.inputs[-1].name: low, card.target.name: high}
             if guide is not None:
                 pixels[card.inputs[0].name] = guide
-            arrays = {spec.name: _as_type(pixels[spec.name].data, spec.pixel_type) for spec in card.arrays}
+            arrays = {spec.name: recast_pixels(pixels[spec.name].data, spec.pixel_type) for spec in card.arrays}
             for name, found in pixels.items():
                 if not found.valid.all():
                     arrays[name + VALID_SUFFIX] = found.valid.astype(np.uint8)
@@ -339,12 +339,6 @@ class _Preparation:
             titles = self._states[rejection.scene].spec.titles
             writer.writerow((rejection.reason, *titles, *place, rejection.detail))
         return buffer.getvalue()
-
-
-def _as_type(data: np.ndarray, pixel_type: str) -> np.ndarray:
-    if data.dtype.name == pixel_type:
-        return data
-    return cast_pixels(data.astype(working_type(data.dtype.name, pixel_type)), pixel_type)
 
 
 def _size(scene: PairScene) -> str:
