@@ -52,7 +52,7 @@ def cast_pixels(values: np.ndarray, dtype: str) -> np.ndarray:
 
 
 def recast_pixels(pixels: np.ndarray, dtype: str) -> np.ndarray:
-    """Pixels of any type in another one, rounded and saturating as by :func:`cast_pixels`; not copied if of that type."""
+    """Pixels of any type in another one, rounded and saturating; not copied if they have it already."""
     if pixels.dtype.name == dtype:
         return pixels
     return cast_pixels(pixels.astype(working_type(pixels.dtype.name, dtype)), dtype)
