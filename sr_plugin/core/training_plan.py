@@ -408,5 +408,8 @@ def check_plan(plan: TrainingPlan) -> None:
         raise _refuse("the perceptual loss needs the weights of VGG19", "Give their file, or the weight 0.")
     if plan.adversarial.active and plan.adversarial.warm_up >= plan.steps:
         raise _refuse("the warm-up of the generator lasts as long as the training", "Give more steps or less warm-up.")
+    if plan.adversarial.kind == "wasserstein" and plan.adversarial.r1 == 0:
+        # Nothing else bounds the answers of its discriminator, which grow for ever.
+        raise _refuse("Wasserstein's loss needs a gradient penalty", "Give R1 a weight, for example 10.")
     if plan.validation.border * 2 >= plan.validation.side:
         raise _refuse("the border of the validation leaves nothing of a patch", "Give a smaller border.")
