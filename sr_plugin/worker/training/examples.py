@@ -14,7 +14,7 @@ from torch.utils.data import Dataset as TorchDataset
 from sr_plugin.core.card import MULTI_IMAGE
 from sr_plugin.core.dataset import Dataset, PatchRecord
 from sr_plugin.core.dataset_card import TRAIN, VALIDATION, ArraySpec
-from sr_plugin.core.errors import DatasetUnreadable
+from sr_plugin.core.errors import DatasetUnreadable, SuperResolutionError
 from sr_plugin.core.training_plan import AugmentationPlan, TrainingPlan
 from sr_plugin.worker.training.augmentation import Change, changed
 
@@ -204,6 +204,25 @@ class StepBatches(TorchDataset):
         change = Change.drawn(rng, plan, self._spread)
         inputs = tuple(change.with_noise(changed(x, change), rng) for x in example.inputs)
         return Example(inputs, changed(example.target, change), changed(example.valid, change, values=False))
+
+
+class ToldBatches(TorchDataset):
+    """Batches whose errors are values.
+
+    Out of a reader process an error comes as a text with all the calls that led to it; a value comes as it is.
+    """
+
+    def __init__(self, batches: StepBatches) -> None:
+        self._batches = batches
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, step: int) -> tuple[tuple[np.ndarray, ...], np.ndarray, np.ndarray] | SuperResolutionError:
+        try:
+            return self._batches[step]
+        except SuperResolutionError as error:
+            return error
 
 
 @lru_cache(maxsize=4)

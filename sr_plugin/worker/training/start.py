@@ -118,7 +118,8 @@ def _fresh(plan: TrainingPlan, dataset: DatasetCard, side: int) -> tuple[nn.Modu
         output_bands=known.output_bands,
         value_range=traits.value_range,
         reach=known.reach,
-        effective_reach=known.effective_reach,
+        # What was measured on published weights says nothing about fresh ones.
+        effective_reach=None,
         training_tile=side if known.reach is None else known.training_tile,
         tiles=known.tiles,
         citation=family_named(known.family).citation,

@@ -14,7 +14,7 @@ from sr_plugin.core.card import MULTI_IMAGE
 from sr_plugin.core.checkpoint.read import read_checkpoint as read_model
 from sr_plugin.core.checkpoint.safetensors import write_safetensors
 from sr_plugin.core.dataset_card import DatasetCard
-from sr_plugin.core.errors import TrainingFailed
+from sr_plugin.core.errors import SuperResolutionError, TrainingFailed
 from sr_plugin.core.job_folder import JobFolder
 from sr_plugin.core.training_plan import TrainingPlan
 from sr_plugin.core.training_schedule import adversarial_weight, discriminator_learns, learning_rate_share
@@ -23,7 +23,7 @@ from sr_plugin.worker.training.checkpoint import Progress, read_checkpoint, writ
 from sr_plugin.worker.training.content_loss import ContentLoss
 from sr_plugin.worker.training.device import make_fabric
 from sr_plugin.worker.training.ema import running_mean
-from sr_plugin.worker.training.examples import StepBatches, crop_side, open_examples
+from sr_plugin.worker.training.examples import StepBatches, ToldBatches, crop_side, open_examples
 from sr_plugin.worker.training.fusion_warm_up import fusing_part, fusion_loss, noisy_copies
 from sr_plugin.worker.training.networks import Inputs, Runner, plain_result
 from sr_plugin.worker.training.panels import shown_bands, write_panel
@@ -139,10 +139,18 @@ class Trainer:
         return self._mean.module if self._mean is not None else self.module
 
     def batches(self) -> Iterator[Batch]:
-        """The batches from the current step on, on the device."""
+        """The batches from the current step on, on the device.
+
+        Raises:
+            DatasetUnreadable: when a patch cannot be used.
+        """
         steps = range(self.progress.step, self.plan.steps)
-        loader = DataLoader(self._batches, batch_size=None, sampler=steps, num_workers=self.plan.readers)
-        for inputs, target, valid in self.fabric.setup_dataloaders(loader):
+        told = ToldBatches(self._batches)
+        loader = DataLoader(told, batch_size=None, sampler=steps, num_workers=self.plan.readers)
+        for batch in self.fabric.setup_dataloaders(loader):
+            if isinstance(batch, SuperResolutionError):
+                raise batch
+            inputs, target, valid = batch
             yield tuple(inputs), target, valid
 
     def measure_before(self) -> None:

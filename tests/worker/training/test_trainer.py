@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import replace
 
@@ -11,8 +12,16 @@ import torch
 
 from sr_plugin.core.card import BAND_FUSION, MULTI_IMAGE, TRANSLATION, card_to_wire
 from sr_plugin.core.card_file import read_card
-from sr_plugin.core.errors import BandError, ModelMismatch, ModelUnreadable, ParameterError, TrainingFailed
-from sr_plugin.core.job_folder import DONE, FAILED, STOPPED
+from sr_plugin.core.errors import (
+    BandError,
+    DatasetUnreadable,
+    ModelMismatch,
+    ModelUnreadable,
+    OutputError,
+    ParameterError,
+    TrainingFailed,
+)
+from sr_plugin.core.job_folder import DONE, FAILED, RUNNING, STOPPED, JobFolder
 from sr_plugin.core.training_plan import (
     AdversarialPlan,
     AugmentationPlan,
@@ -277,6 +286,71 @@ def test_losses_that_are_no_numbers_end_the_training(dataset, make_job):
 def test_what_does_not_fit_is_told(dataset, make_job, changes, error, words):
     folder, plan = make_job(dataset, **changes)
     with pytest.raises(error, match=words):
+        Trainer(plan, folder)
+
+
+@pytest.mark.parametrize("readers", [0, 1])
+def test_a_broken_patch_is_told_in_a_sentence(tmp_path, make_job, readers):
+    dataset = write_dataset(tmp_path / "d")
+    for number in range(4):
+        os.truncate(os.path.join(dataset, "high", f"{number:05d}.npy"), 100)
+    folder, _ = make_job(dataset, readers=readers)
+    assert train(folder) == 1
+    status = folder.status()
+    assert status.code == "DatasetUnreadable" and "Traceback" not in status.message and len(status.message) < 300
+
+
+def test_a_full_disk_is_told_as_such(dataset, make_job, monkeypatch):
+    folder, _ = make_job(dataset)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def silent(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(JobFolder, "append_metrics", full)
+    monkeypatch.setattr("builtins.print", silent)
+    with pytest.raises(OSError, match="No space"):
+        train(folder)
+    status = folder.status()
+    assert status.state == FAILED and status.code == "DiskFull" and "space" in status.message
+
+
+def test_a_full_disk_behind_another_error_is_told_too(dataset, make_job, monkeypatch):
+    folder, _ = make_job(dataset)
+
+    def full(trainer):
+        raise OutputError("The checkpoint cannot be written.") from OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Trainer, "save", full)
+    assert train(folder) == 1
+    assert folder.status().code == "DiskFull"
+
+
+def test_a_state_that_cannot_be_written_ends_no_training(dataset, make_job, monkeypatch):
+    folder, _ = make_job(dataset)
+    write = JobFolder.write_status
+
+    def busy(self, status):
+        if status.state == RUNNING:
+            raise PermissionError(errno.EACCES, "somebody reads it")
+        write(self, status)
+
+    monkeypatch.setattr(JobFolder, "write_status", busy)
+    assert train(folder) == 0
+    assert folder.status().state == DONE and not folder.status().installed
+
+
+def test_what_was_measured_on_published_weights_is_not_told_of_fresh_ones(dataset, make_job):
+    folder, plan = make_job(dataset, family="rrdbnet", hyperparameters={"width": 4, "blocks": 1, "growth": 2})
+    card = Trainer(plan, folder).start.card
+    assert card.effective_reach is None and card.reach > 0
+
+
+def test_patches_too_small_for_ssim_are_told_before_the_training(dataset, make_job):
+    folder, plan = make_job(dataset, validation=ValidationPlan(side=8, border=3, metric="ssim"))
+    with pytest.raises(DatasetUnreadable, match="SSIM"):
         Trainer(plan, folder)
 
 
