@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from sr_plugin.core.card import MULTI_IMAGE
+from sr_plugin.core.card import MULTI_IMAGE, TRANSLATION
 from sr_plugin.core.checkpoint.read import read_checkpoint as read_model
 from sr_plugin.core.checkpoint.safetensors import write_safetensors
 from sr_plugin.core.dataset_card import DatasetCard
@@ -29,7 +29,7 @@ from sr_plugin.worker.training.networks import Inputs, Runner, plain_result
 from sr_plugin.worker.training.panels import shown_bands, write_panel
 from sr_plugin.worker.training.perceptual_loss import PerceptualLoss
 from sr_plugin.worker.training.running_sums import RunningSums
-from sr_plugin.worker.training.start import start_of, tensors_of
+from sr_plugin.worker.training.start import Contrasts, start_of, tensors_of
 from sr_plugin.worker.training.tensorboard import tensorboard_loggers
 from sr_plugin.worker.training.validation import Figures, Validation
 
@@ -66,7 +66,9 @@ class Trainer:
         self.dataset = training.card
         self.contrast = training.contrast()
         # The multiple that the network wants is known only once there is a network, whose depth may follow the side.
-        start = start_of(plan, self.dataset, crop_side(training, plan.patch, 1), self.contrast)
+        self._given = training.contrast(self.dataset.inputs[-1])
+        contrasts = Contrasts(self._given, self.contrast)
+        start = start_of(plan, self.dataset, crop_side(training, plan.patch, 1), contrasts)
         self.start = start
         multiple = _multiple(start.card.tiles.multiple_of, self.dataset)
         side = crop_side(training, max(plan.patch, multiple), multiple)
@@ -87,7 +89,7 @@ class Trainer:
         self._mean = running_mean(self.module, plan.ema) if plan.ema > 0 else None
         self._content = ContentLoss(plan.content, self._perceptual()).to(self.device)
         self._adversary = self._make_adversary(side)
-        self._batches = StepBatches(training, plan, side, self.contrast[1] - self.contrast[0])
+        self._batches = StepBatches(training, plan, side, self._given[1] - self._given[0])
         peak = self._peak()
         self.validation = Validation(held_out, plan.validation, multiple, peak, self.device)
         self._sums = RunningSums()
@@ -99,6 +101,9 @@ class Trainer:
 
     def _peak(self) -> float:
         """The range of the data for PSNR and SSIM: 1 for reflectance and for values from 0 to 1."""
+        target = self.dataset.target
+        if self.dataset.kind == TRANSLATION:
+            return 255.0 * abs(target.gain) if target.pixel_type == "uint8" else self.contrast[1] - self.contrast[0]
         return 1.0 if self.start.card.value_range.quantity != "dn" else self.contrast[1] - self.contrast[0]
 
     def _perceptual(self) -> PerceptualLoss | None:
@@ -113,7 +118,7 @@ class Trainer:
         bands = len(target.bands), len(self.dataset.inputs[-1].bands)
         # Its weights must not depend on whether the generator's were drawn or read.
         torch.manual_seed(self.plan.seed + 1)
-        return Adversary(self.plan.adversarial, self.fabric, *bands, side * ratio, self.contrast)
+        return Adversary(self.plan.adversarial, self.fabric, *bands, side * ratio, self.contrast, self._given)
 
     def _networks(self) -> dict[str, torch.nn.Module]:
         found: dict[str, torch.nn.Module] = {_GENERATOR: self.module}

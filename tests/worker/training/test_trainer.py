@@ -12,6 +12,9 @@ import torch
 
 from sr_plugin.core.card import BAND_FUSION, MULTI_IMAGE, TRANSLATION, card_to_wire
 from sr_plugin.core.card_file import read_card
+from sr_plugin.core.dataset import PatchRecord
+from sr_plugin.core.dataset_card import ArraySpec, DatasetCard, SourceNote
+from sr_plugin.core.dataset_writer import DatasetWriter
 from sr_plugin.core.errors import (
     BandError,
     DatasetUnreadable,
@@ -34,7 +37,7 @@ from sr_plugin.worker.architectures.build import load_network
 from sr_plugin.worker.training.checkpoint import read_checkpoint
 from sr_plugin.worker.training.trainer import Trainer
 from sr_plugin.worker.training.work import Worker
-from tests.training_datasets import write_dataset
+from tests.training_datasets import RGB, SPLITS, scene, write_dataset
 
 GAN = AdversarialPlan("vanilla", "srgan", width=4, weight=0.5, warm_up=3, ramp=1)
 
@@ -259,6 +262,31 @@ def test_a_damaged_plan_is_told(dataset, make_job):
         file.write("{")
     assert train(folder) == 1
     assert folder.status().code == "ParameterError"
+
+
+def test_a_translation_measures_its_targets_and_sees_its_inputs(tmp_path, make_job):
+    """Decibels to bytes: neither the inputs are clamped by the contrast of the targets, nor the other way round."""
+    sar = ArraySpec("low", RGB, 16, 16, "float32", 10.0)
+    picture = ArraySpec("high", RGB, 16, 16, "uint8", 10.0, 1 / 255)
+    card = DatasetCard("sar", TRANSLATION, 1, (sar,), picture, quantity="reflectance", sources=(SourceNote("s"),))
+    with DatasetWriter(str(tmp_path / "d"), card) as writer:
+        for number, split in enumerate(SPLITS):
+            image = scene(3, 16, number)
+            arrays = {"low": (20 * image - 25).astype(np.float32), "high": np.round(255 * image).astype(np.uint8)}
+            writer.add(PatchRecord("00000", split, f"place {number}", "s"), arrays)
+        writer.finish()
+    adversarial = replace(GAN, discriminator="patchgan", conditional=True)
+    sizes = {"family": "pix2pix", "hyperparameters": {"width": 4}, "patch": 16}
+    folder, plan = make_job(str(tmp_path / "d"), adversarial=adversarial, **sizes)
+    trainer = Trainer(plan, folder)
+    assert trainer.validation.peak == 1.0 and trainer.start.card.value_range.out_type == "uint8"
+    inputs, target, _ = trainer.validation.tensors(0)
+    (seen,) = trainer.runner.to_network(inputs)
+    assert len(torch.unique(seen)) > 0.9 * len(torch.unique(inputs[0])) and float(seen.abs().max()) <= 1.001
+    condition = trainer._adversary.condition(inputs, (16, 16))
+    assert float(condition.abs().max()) < 1.2
+    assert train(folder) == 0, folder.status()
+    assert read_card(folder.status().model).value_range.out_type == "uint8"
 
 
 def test_losses_that_are_no_numbers_end_the_training(dataset, make_job):
