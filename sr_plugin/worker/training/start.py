@@ -131,7 +131,7 @@ def _fresh(plan: TrainingPlan, dataset: DatasetCard, side: int) -> tuple[nn.Modu
         reach=known.reach,
         # What was measured on published weights says nothing about fresh ones.
         effective_reach=None,
-        training_tile=side if known.reach is None else known.training_tile,
+        training_tile=known.training_tile,
         tiles=known.tiles,
         citation=family_named(known.family).citation,
     )

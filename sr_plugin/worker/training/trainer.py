@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from sr_plugin.core.checkpoint.safetensors import write_safetensors
 from sr_plugin.core.dataset_card import DatasetCard
 from sr_plugin.core.errors import SuperResolutionError, TrainingFailed
 from sr_plugin.core.job_folder import JobFolder
-from sr_plugin.core.training_plan import TrainingPlan
+from sr_plugin.core.training_plan import TrainingPlan, ValidationPlan
 from sr_plugin.core.training_schedule import adversarial_weight, discriminator_learns, learning_rate_share
 from sr_plugin.worker.training.adversary import Adversary
 from sr_plugin.worker.training.checkpoint import Progress, read_checkpoint, write_checkpoint
@@ -29,7 +30,7 @@ from sr_plugin.worker.training.networks import Inputs, Runner, plain_result
 from sr_plugin.worker.training.panels import shown_bands, write_panel
 from sr_plugin.worker.training.perceptual_loss import PerceptualLoss
 from sr_plugin.worker.training.running_sums import RunningSums
-from sr_plugin.worker.training.start import Contrasts, start_of, tensors_of
+from sr_plugin.worker.training.start import Contrasts, Start, start_of, tensors_of
 from sr_plugin.worker.training.tensorboard import tensorboard_loggers
 from sr_plugin.worker.training.validation import Figures, Validation
 
@@ -43,6 +44,20 @@ def _multiple(finest: int, dataset: DatasetCard) -> int:
     """What sides must be a multiple of in pixels of the coarsest input; ``finest`` is it in those of the finest."""
     heights = [spec.height for spec in dataset.inputs]
     return finest // math.gcd(finest, max(heights) // min(heights))
+
+
+def _windowed(start: Start, side: int) -> Start:
+    """A fresh network that sees its whole window is used on windows of the side that it is trained on."""
+    if start.trained or start.card.reach is not None:
+        return start
+    return replace(start, card=replace(start.card, training_tile=side))
+
+
+def _validated(plan: TrainingPlan, start: Start) -> ValidationPlan:
+    """The validation, on the windows of use where the result depends on them."""
+    if start.card.reach is not None:
+        return plan.validation
+    return replace(plan.validation, side=start.card.training_tile)
 
 
 class Trainer:
@@ -69,9 +84,10 @@ class Trainer:
         self._given = training.contrast(self.dataset.inputs[-1])
         contrasts = Contrasts(self._given, self.contrast)
         start = start_of(plan, self.dataset, crop_side(training, plan.patch, 1), contrasts)
-        self.start = start
         multiple = _multiple(start.card.tiles.multiple_of, self.dataset)
         side = crop_side(training, max(plan.patch, multiple), multiple)
+        start = _windowed(start, side)
+        self.start = start
         loggers, note = tensorboard_loggers(folder.path, plan.tensorboard)
         self.notes = [note] if note else []
         self.fabric = make_fabric(plan, loggers)
@@ -91,7 +107,7 @@ class Trainer:
         self._adversary = self._make_adversary(side)
         self._batches = StepBatches(training, plan, side, self._given[1] - self._given[0])
         peak = self._peak()
-        self.validation = Validation(held_out, plan.validation, multiple, peak, self.device)
+        self.validation = Validation(held_out, _validated(plan, start), multiple, peak, self.device)
         self._sums = RunningSums()
         self.progress = Progress()
         if os.path.exists(folder.last):

@@ -289,6 +289,17 @@ def test_a_translation_measures_its_targets_and_sees_its_inputs(tmp_path, make_j
     assert read_card(folder.status().model).value_range.out_type == "uint8"
 
 
+def test_networks_that_see_their_whole_window_are_measured_on_those_of_use(tmp_path, make_job):
+    dataset = write_dataset(tmp_path / "d", TRANSLATION, side=32)
+    sizes = {"family": "pix2pix", "hyperparameters": {"width": 4, "depth": 3}, "patch": 21}
+    folder, plan = make_job(dataset, validation=ValidationPlan(side=32, border=2), **sizes)
+    trainer = Trainer(plan, folder)
+    card = trainer.start.card
+    assert card.reach is None and card.tiles.multiple_of == 8 and card.training_tile == 16
+    assert next(trainer.batches())[1].shape[-2:] == (16, 16)
+    assert trainer.validation.tensors(0)[1].shape[-2:] == (16, 16)
+
+
 def test_losses_that_are_no_numbers_end_the_training(dataset, make_job):
     folder, plan = make_job(dataset, optimiser=OptimiserPlan(learning_rate=10.0, clip=0.0), steps=300, log_every=1)
     trainer = Trainer(plan, folder)
