@@ -39,11 +39,19 @@ def _default_nodata(pixel_type: str) -> float:
 
 
 def marks_gaps_by_mask(
-    request: SuperResolveRequest, source: RasterSource, bands: Sequence[BandInfo], pixel_type: str
+    request: SuperResolveRequest, source: RasterSource, bands: Sequence[BandInfo], pixel_type: str, gaps: bool
 ) -> bool:
-    """True where gaps are marked by a mask band: on request, or where the source does and no value can be nodata."""
+    """True where gaps are marked by a mask band: on request, or where the source does and no value can be nodata.
+
+    Args:
+        request: what the user asks for.
+        source: the raster on whose grid the result lies.
+        bands: those of the result, whatever raster they come from.
+        pixel_type: of the result.
+        gaps: pixels of the result may be gaps even without polygons that leave some out.
+    """
     if request.gaps_as_mask:
-        return request.mask is not None or source.may_have_gaps([band.number for band in bands])
+        return request.mask is not None or gaps
     declared = request.nodata is not None or any(band.nodata is not None for band in bands)
     return source.masked and not declared and not pixel_type.startswith("float")
 

@@ -22,6 +22,7 @@ from sr_plugin.worker.backends.base import FINISHED_TYPES, Backend, Finish, chec
 from sr_plugin.worker.backends.measure import open_measured
 from sr_plugin.worker.fusion_engine import FusionEngine
 from sr_plugin.worker.padding import pad_by_reflection
+from sr_plugin.worker.series_packages import series_packages
 from sr_plugin.worker.views import spread
 
 #: Weights of red, green and blue in luminance (ITU-R BT.601).
@@ -93,7 +94,8 @@ class Engine:
         source = pad_by_reflection(arrays[0].data, task.pad)
         if self._settings.series is not None:
             # Imported here: it needs SciPy, which single images do not.
-            from sr_plugin.worker.series_engine import SeriesEngine
+            with series_packages():
+                from sr_plugin.worker.series_engine import SeriesEngine
 
             return SeriesEngine(self._card, self._settings, self._backend).run(source, task)
         if self._card.hyperparameters.get("method") == "nearest" and not self._settings.consistency:
