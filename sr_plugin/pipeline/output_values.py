@@ -12,8 +12,13 @@ from sr_plugin.pipeline.request import SuperResolveRequest
 from sr_plugin.raster.source import BandInfo, RasterSource
 
 
-def chosen_type(request: SuperResolveRequest, bands: Sequence[BandInfo]) -> str:
+def chosen_type(request: SuperResolveRequest, bands: Sequence[BandInfo], own: str = "") -> str:
     """Pixel type of the result, by its numpy name.
+
+    Args:
+        request: what the user asks for.
+        bands: bands whose values the result has.
+        own: type of the model's results, where they are another thing than the input.
 
     Raises:
         ParameterError: when the one asked for is none.
@@ -21,7 +26,7 @@ def chosen_type(request: SuperResolveRequest, bands: Sequence[BandInfo]) -> str:
     if request.spread:
         return "float32"
     if not request.output_type:
-        return common_type([b.pixel_type for b in bands]).name
+        return common_type([*([own] if own else []), *(b.pixel_type for b in bands)]).name
     if request.output_type not in PIXEL_TYPES:
         raise ParameterError(f"'{request.output_type}' is no output type.", f"Use one of {', '.join(PIXEL_TYPES)}.")
     return request.output_type

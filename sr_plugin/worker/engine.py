@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sr_plugin.core.card import ModelCard
+from sr_plugin.core.card import TRANSLATION, ModelCard
 from sr_plugin.core.errors import ProtocolError
 from sr_plugin.core.fusion_chain import FUSION_CHAIN
 from sr_plugin.core.grid import Window
@@ -164,8 +164,10 @@ class Engine:
         return card.tiles.fixed is None or card.tiles.fixed[0] == card.tiles.fixed[1]
 
     def _comparable(self, data: np.ndarray) -> bool:
-        """True where the result has the bands of the input."""
+        """True where the result has the bands of the input, and is the same thing."""
         card, settings = self._required()
+        if card.kind == TRANSLATION:
+            return False
         fed = settings.fed_bands or data.shape[0]
         return self._backend is None or card.output_count(fed) == fed
 
@@ -232,7 +234,8 @@ class Engine:
         check_output(output.shape, self._output_shape(data), bool(np.isfinite(output).all()))
         place = kept.scaled(card.scale)
         result = from_model(_crop(output, place), radiometry, data.dtype)
-        if remainder is not None and result.shape[0] == remainder.shape[0]:
+        # What lay outside is of the input's quantity, which the result of a translation is not.
+        if remainder is not None and card.kind != TRANSLATION and result.shape[0] == remainder.shape[0]:
             result += _crop(enlarge_cubic(remainder, card.scale), place)
         return result
 
