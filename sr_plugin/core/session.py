@@ -190,7 +190,11 @@ class ModelSession(ABC):
         raise ModelFailed(f"The model '{card.name}' cannot be exported where it runs.", "Run it in a local worker.")
 
     def place_views(
-        self, arrays: Sequence[NamedArray], series: SeriesSettings, origins: Sequence[Tuple[int, int]]
+        self,
+        arrays: Sequence[NamedArray],
+        series: SeriesSettings,
+        origins: Sequence[Tuple[int, int]],
+        register: bool = True,
     ) -> Dict[str, Any]:
         """Find how the views of a series lie and compare; no model is needed.
 
@@ -198,6 +202,7 @@ class ModelSession(ABC):
             arrays: windows of the stack, ``(planes, h, w)``, see :class:`~sr_plugin.core.series.SeriesSettings`.
             series: the shifts that the georeference tells.
             origins: column and row of each window on the reference's grid.
+            register: look for shifts; otherwise those that are told are believed.
 
         Returns:
             ``series``: the settings with shifts, gains and noise, in their wire form; ``views``: for each view

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from sr_plugin.core.card import BAND_FUSION
+from sr_plugin.core.card import BAND_FUSION, SINGLE_IMAGE
 from sr_plugin.core.resampling import enlarge_cubic
 from sr_plugin.worker.training.start import Start
 from sr_plugin.worker.training.value_map import ValueMap
@@ -24,7 +24,9 @@ class Runner:
     def __init__(self, start: Start, device: torch.device) -> None:
         self._per_band = start.per_band
         self._fusion = start.card.kind == BAND_FUSION
-        self._map = ValueMap(start.card.value_range, start.input_bands, device)
+        # As in use: a single image gets back what the clamp took from it.
+        self._carries = start.card.kind == SINGLE_IMAGE
+        self._map = ValueMap(start.card.value_range, start.input_bands, device, start.target_scaling)
 
     def _apart(self, x: torch.Tensor) -> torch.Tensor:
         """Every band as an example of its own: ``(N, [L,] bands, h, w)`` to ``(N * bands, [L,] 1, h, w)``."""
@@ -41,7 +43,10 @@ class Runner:
 
     def __call__(self, network: nn.Module, inputs: Inputs) -> torch.Tensor:
         """Inputs ``(N, [L,] bands, h, w)`` through a network, both as quantities."""
-        return self.from_network(network(*self.to_network(inputs)), inputs[0].shape[0])
+        result = self.from_network(network(*self.to_network(inputs)), inputs[0].shape[0])
+        rest = self._map.outside(inputs[-1]) if self._carries else None
+        enlarged = None if rest is None else plain_result((rest,), result.shape[-3], tuple(result.shape[-2:]))
+        return result if enlarged is None else result + enlarged
 
 
 def plain_result(inputs: Inputs, target_bands: int, size: tuple[int, int]) -> torch.Tensor | None:
