@@ -269,6 +269,7 @@ class _Evaluation:
             land_cover=land_cover,
             histograms=self._histograms,
             seconds=seconds,
+            corner=(self._area.col, self._area.row),
             uncertainty=self._rank_figures,
         )
 

@@ -31,7 +31,8 @@ def csv_bytes(result: EvaluateResult) -> bytes:
     writer.writerow([*head, *TILE_METRICS, *(f"{name}_mae" for name in indices), *more])
     for number, tile in enumerate(result.tiles, start=1):
         window = tile.window
-        place = [number, window.col, window.row, window.width, window.height]
+        seen = result.placed(window)
+        place = [number, seen.col, seen.row, window.width, window.height]
         place += [repr(side) for side in result.grid.extent(window)]
         for name, figures in tile.figures.items():
             values = [figures.overall[key] for key in TILE_METRICS]

@@ -194,7 +194,8 @@ class EvaluationPictures:
         best = self._names[0]
         for number, window in enumerate(self._by_error(best)[:_WORST], start=1):
             found, shown = self._pictures(self._square(window), f"worst{number}_")
-            place = f"Column {window.col}, row {window.row}, {window.width} x {window.height} pixels"
+            seen = result.placed(window)
+            place = f"Column {seen.col}, row {seen.row}, {window.width} x {window.height} pixels"
             worst += f"<h3>{place}</h3>{self._panels(found, shown)}"
         sections.append((f"Worst tiles of {result.titles[best]}", worst))
         histograms = histograms_html(result.bands, result.histograms, result.settings.limits, result.titles)

@@ -118,6 +118,7 @@ class EvaluateResult:
         land_cover: by raster, empty without training polygons.
         histograms: ``(bands, bins)`` by raster on the fine grid.
         seconds: wall time.
+        corner: column and row of the evaluated part in pixels of the finest result.
         uncertainty: how well the uncertainty of the first result foretells its error, None where none was given.
     """
 
@@ -135,12 +136,17 @@ class EvaluateResult:
     land_cover: Mapping[str, LandCoverFigures]
     histograms: Mapping[str, np.ndarray] = field(repr=False)
     seconds: float = 0.0
+    corner: Tuple[int, int] = (0, 0)
     uncertainty: Optional[UncertaintyFigures] = None
 
     @property
     def against_truth(self) -> bool:
         """Whether there was a truth."""
         return self.settings.against_truth
+
+    def placed(self, window: Window) -> Window:
+        """A window of the evaluated part in pixels of the whole finest result."""
+        return window.shifted(*self.corner)
 
     def to_record(self) -> Dict[str, Any]:
         """JSON-serialisable record; None in place of NaN and infinity."""

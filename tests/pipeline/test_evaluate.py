@@ -410,8 +410,12 @@ def test_histograms_count_every_pixel(paths):
     assert (told.histograms["truth"].sum(axis=1) == SIZE[0] * SIZE[1]).all()
 
 
-def test_an_extent_limits_what_is_judged(paths):
-    told = judge(*paths, extent=(LEFT + 41, TOP - 201, LEFT + 159, TOP - 39))
+def test_an_extent_limits_what_is_judged(paths, tmp_path):
+    table = tmp_path / "t.csv"
+    told = judge(*paths, extent=(LEFT + 41, TOP - 201, LEFT + 159, TOP - 39), table=str(table))
+    # Tiles are told by their place in the whole result.
+    first = next(csv.DictReader(table.read_text("utf-8").splitlines()))
+    assert (first["column"], first["row"]) == ("16", "16")
     # Whole pixels of the input: from column 4 and row 4 up to column 16 and row 20.
     assert told.grid.geotransform == pytest.approx(transform(FINE, 16, 16))
     assert (told.grid.width, told.grid.height) == (48, 64)
