@@ -22,7 +22,8 @@ from models.recipes.series_patches import blobs
 from sr_plugin.core.card import PointSpread
 from sr_plugin.core.resampling import enlarge_cubic
 from sr_plugin.pipeline.request import SuperResolveRequest
-from sr_plugin.pipeline.series import SeriesRequest, SeriesView, superresolve_series
+from sr_plugin.pipeline.series import superresolve_series
+from sr_plugin.pipeline.series_request import SeriesRequest, SeriesView
 from sr_plugin.worker.local_session import LocalSession
 from sr_plugin.worker.view_fusion import observe
 

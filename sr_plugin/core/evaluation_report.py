@@ -88,9 +88,7 @@ def band_rows(bands: Sequence[str], figures: Figures) -> List[List[str]]:
     return rows
 
 
-def index_rows(
-    names: Sequence[str], figures: Mapping[str, Figures], titles: Mapping[str, str]
-) -> List[List[str]]:
+def index_rows(names: Sequence[str], figures: Mapping[str, Figures], titles: Mapping[str, str]) -> List[List[str]]:
     """Mean absolute error and bias of each index, by candidate; only a head where there are none."""
     rows = [["Mean absolute error (bias)", *(titles[name] for name in names)]]
     for key in next(iter(figures.values())).indices:
@@ -205,5 +203,3 @@ def verdict_text(
         told += f"; PSNR {gain:+.2f} dB"
     judge = "truth" if with_truth else "input"
     return f"{text}{told}. Judged by the {judge}."
-
-

@@ -43,8 +43,9 @@ def _translation(plan: TrainingPlan) -> TrainingPlan:
         batch=1,
         patch=256,
         content=ContentPlan(l1=100.0),
-        adversarial=AdversarialPlan("vanilla", "patchgan", weight=1.0, warm_up=0, ramp=0, learning_rate=2e-4,
-                                    conditional=True),
+        adversarial=AdversarialPlan(
+            "vanilla", "patchgan", weight=1.0, warm_up=0, ramp=0, learning_rate=2e-4, conditional=True
+        ),
         optimiser=OptimiserPlan(learning_rate=2e-4, schedule="linear", beta1=0.5, final_share=0.0, clip=0.0),
         ema=0.0,
         validation=ValidationPlan(every=500, side=256, border=0),

@@ -268,9 +268,7 @@ class Desktop:
     def _model_made(self, name: str) -> None:
         if self.dock is not None:
             self.dock.refresh_models()
-        self._tell(
-            tr("The model is in the list of models."), Qgis.MessageLevel.Success, seconds=_GOOD_NEWS, title=name
-        )
+        self._tell(tr("The model is in the list of models."), Qgis.MessageLevel.Success, seconds=_GOOD_NEWS, title=name)
 
     def _open_algorithm(self, algorithm: str, parameters: Dict[str, Any]) -> None:
         """Open the dialog of an algorithm of the plugin."""

@@ -95,9 +95,7 @@ class _Evaluation:
         self._stream()
         if self._uncertainty is not None:
             self._judge_uncertainty(self._uncertainty)
-        matched = {
-            name: tuple(float(v) for v in (pixels[name] - sample.pixels[name]).mean(axis=1)) for name in curves
-        }
+        matched = {name: tuple(float(v) for v in (pixels[name] - sample.pixels[name]).mean(axis=1)) for name in curves}
         areas = self._classified(land_cover) if land_cover else {}
         result = self._result(sample, matched, areas, time.monotonic() - started)
         self._write(result)

@@ -217,5 +217,3 @@ class EvaluateAlgorithm(Algorithm):
         if layer is not None and layer.isValid():
             return layer
         return layer_of_dataset(value.strip()) if isinstance(value, str) and value.strip() else None
-
-

@@ -170,5 +170,3 @@ def declared_outputs() -> List[QgsProcessingOutputDefinition]:
         QgsProcessingOutputString("BEST", tr("Name of the best raster")),
         QgsProcessingOutputString("SUMMARY", tr("Ranking and overall figures as JSON")),
     ]
-
-

@@ -20,7 +20,7 @@ from sr_plugin.processing.superresolve import SuperResolveAlgorithm
 from sr_plugin.processing.translation import tr
 
 if TYPE_CHECKING:
-    from sr_plugin.pipeline.series import SeriesRequest, SeriesResult, SeriesView
+    from sr_plugin.pipeline.series_request import SeriesRequest, SeriesResult, SeriesView
 
 
 class SuperResolveTimeSeriesAlgorithm(SuperResolveAlgorithm):
@@ -93,7 +93,8 @@ class SuperResolveTimeSeriesAlgorithm(SuperResolveAlgorithm):
     def prepare(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> None:
         """Note names, dates and masks of the rasters, and the look of the reference, while the layers hold still."""
         # Imported here: loading the plugin must stay fast.
-        from sr_plugin.pipeline.series import SeriesView, reference_of
+        from sr_plugin.pipeline.series import reference_of
+        from sr_plugin.pipeline.series_request import SeriesView
 
         layers = self._layers(parameters, "INPUTS", context)
         masks = [_dataset_of(layer) for layer in self._layers(parameters, "MASKS", context)]
@@ -157,7 +158,7 @@ class SuperResolveTimeSeriesAlgorithm(SuperResolveAlgorithm):
 
     def series_request(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> SeriesRequest:
         """What the parameters ask for; call :meth:`prepare` before."""
-        from sr_plugin.pipeline.series import SeriesRequest
+        from sr_plugin.pipeline.series_request import SeriesRequest
 
         run = dataclasses.replace(
             self.request(parameters, context), consistency=False, luminance=False, exact=False, other_bands="drop"

@@ -177,10 +177,13 @@ def main_parameters() -> List[QgsProcessingParameterDefinition]:
                 "of the dock shows how it stands."
             ),
         ),
-        _helped(folder, tr(
+        _helped(
+            folder,
+            tr(
                 "A new folder. The same folder again continues the training that is in it. Without a choice, the "
                 "training gets a folder of its own in the plugin's data folder, which lasts."
-            )),
+            ),
+        ),
     ]
 
 
@@ -209,9 +212,7 @@ def advanced_parameters() -> List[QgsProcessingParameterDefinition]:
             True,
         ),
         _helped(QgsProcessingParameterBoolean("TENSORBOARD", tr("Write logs for TensorBoard"), False), "", True),
-        _helped(
-            QgsProcessingParameterBoolean("INSTALL", tr("Put the model into the list of models"), True), "", True
-        ),
+        _helped(QgsProcessingParameterBoolean("INSTALL", tr("Put the model into the list of models"), True), "", True),
         _helped(
             QgsProcessingParameterString("LICENCE", tr("Licence of the new model"), "", False, True),
             tr("For example CC-BY-4.0. Mind the licences of the data and of the model gone on from."),
@@ -265,5 +266,3 @@ def nested(values: Dict[str, Any]) -> Dict[str, Any]:
             inner = inner.setdefault(parent, {})
         inner[last] = value
     return found
-
-

@@ -42,9 +42,7 @@ class Distances:
 
 def distances(enlarged: np.ndarray, result: np.ndarray, truth: np.ndarray) -> Distances:
     """The three distances of ``(bands, ...)`` arrays."""
-    return Distances(
-        pixel_distance(enlarged, truth), pixel_distance(result, truth), pixel_distance(result, enlarged)
-    )
+    return Distances(pixel_distance(enlarged, truth), pixel_distance(result, truth), pixel_distance(result, enlarged))
 
 
 def memberships(found: Distances) -> tuple[np.ndarray, np.ndarray]:

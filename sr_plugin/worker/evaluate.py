@@ -106,9 +106,7 @@ class Evaluator:
     def __init__(self) -> None:
         self._land_cover: LandCover | None = None
 
-    def answer(
-        self, part: str, arrays: Sequence[NamedArray], settings: Mapping[str, Any], crop: Window
-    ) -> TileResult:
+    def answer(self, part: str, arrays: Sequence[NamedArray], settings: Mapping[str, Any], crop: Window) -> TileResult:
         """Answer one request; see :meth:`sr_plugin.core.session.ModelSession.evaluate`.
 
         Raises:

@@ -106,9 +106,7 @@ class Masks:
         self.windows = self.scales[0]
 
 
-def measure(
-    reference: np.ndarray, image: np.ndarray, masks: Masks, settings: EvaluationSettings, add: Add
-) -> None:
+def measure(reference: np.ndarray, image: np.ndarray, masks: Masks, settings: EvaluationSettings, add: Add) -> None:
     """Measure one candidate.
 
     Args:
@@ -139,9 +137,7 @@ def measure(
         _measure_index(reference, image, (name, first, second), masks.pixels, add)
 
 
-def _measure_band(
-    reference: np.ndarray, image: np.ndarray, band: int, masks: Masks, peak: float, add: Add
-) -> None:
+def _measure_band(reference: np.ndarray, image: np.ndarray, band: int, masks: Masks, peak: float, add: Add) -> None:
     error = np.where(masks.pixels, image - reference, 0)
     add(f"reference.{band}", np.where(masks.pixels, reference, 0), 1)
     add(f"error.{band}", error, 1)
@@ -192,9 +188,7 @@ class CellSums:
         values: ``(rows, columns, measures)`` float64.
     """
 
-    def __init__(
-        self, names: Mapping[str, int], crop: tuple[int, int, int, int], cell: int
-    ) -> None:
+    def __init__(self, names: Mapping[str, int], crop: tuple[int, int, int, int], cell: int) -> None:
         self._names, self._crop, self._cell = names, crop, cell
         self._cells = (-(-crop[2] // cell), -(-crop[3] // cell))
         self.values = np.zeros((*self._cells, len(names)))

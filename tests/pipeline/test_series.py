@@ -20,7 +20,8 @@ from sr_plugin.core.series import ViewPlace  # noqa: E402
 from sr_plugin.core.series_choices import MATCHES  # noqa: E402
 from sr_plugin.pipeline import series as series_module  # noqa: E402
 from sr_plugin.pipeline.request import SuperResolveRequest  # noqa: E402
-from sr_plugin.pipeline.series import SeriesRequest, SeriesView, superresolve_series  # noqa: E402
+from sr_plugin.pipeline.series import superresolve_series  # noqa: E402
+from sr_plugin.pipeline.series_request import SeriesRequest, SeriesView  # noqa: E402
 from sr_plugin.worker.local_session import LocalSession  # noqa: E402
 from tests.conftest import read_raster, write_raster  # noqa: E402
 from tests.pipeline.conftest import Recorder, local  # noqa: E402

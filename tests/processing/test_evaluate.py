@@ -195,9 +195,7 @@ def polygons(project):
 
 def test_land_cover_from_training_polygons(call, rasters, polygons):
     pytest.importorskip("sklearn")
-    told = call(
-        rasters["INPUT"], [rasters["good"]], TRUTH=rasters["TRUTH"], POLYGONS=polygons, CLASS_FIELD="cover"
-    )
+    told = call(rasters["INPUT"], [rasters["good"]], TRUTH=rasters["TRUTH"], POLYGONS=polygons, CLASS_FIELD="cover")
     cover = json.loads(told["SUMMARY"])["land_cover"]
     assert set(cover) == {"input", "bicubic", "result", "truth"}
     assert set(cover["result"]["areas"]) == {"wood", "field"}

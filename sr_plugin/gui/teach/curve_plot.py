@@ -157,9 +157,7 @@ class CurvePlot(QLabel):
         baseline = _MARGIN + metrics.ascent()
         painter.setPen(self._faint(255))
         painter.drawText(QPointF(_MARGIN, baseline), self.title)
-        entries = [
-            (level.name, _LEVEL_COLOURS[n % len(_LEVEL_COLOURS)], True) for n, level in enumerate(self._levels)
-        ]
+        entries = [(level.name, _LEVEL_COLOURS[n % len(_LEVEL_COLOURS)], True) for n, level in enumerate(self._levels)]
         entries += [(curve.name, _COLOURS[n % len(_COLOURS)], False) for n, curve in enumerate(self._curves)]
         if len(entries) < 2:
             return

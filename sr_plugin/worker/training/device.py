@@ -43,5 +43,8 @@ def make_fabric(plan: TrainingPlan, loggers: list[Logger]) -> Fabric:
         torch.use_deterministic_algorithms(True, warn_only=True)
     devices = [int(number or 0)] if kind == "cuda" else 1
     return Fabric(
-        accelerator=kind, devices=devices, precision=_PRECISIONS[plan.precision], loggers=loggers  # type: ignore
+        accelerator=kind,
+        devices=devices,
+        precision=_PRECISIONS[plan.precision],
+        loggers=loggers,  # type: ignore
     )

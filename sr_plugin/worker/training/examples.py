@@ -100,9 +100,7 @@ class Examples:
     def _ratio(self, spec: ArraySpec) -> int:
         return spec.height // self.coarsest[0]
 
-    def _window(
-        self, values: np.ndarray, spec: ArraySpec, row: int, column: int, side: tuple[int, int]
-    ) -> np.ndarray:
+    def _window(self, values: np.ndarray, spec: ArraySpec, row: int, column: int, side: tuple[int, int]) -> np.ndarray:
         r = self._ratio(spec)
         return values[..., row * r : (row + side[0]) * r, column * r : (column + side[1]) * r]
 

@@ -252,9 +252,7 @@ class Trainer:
         """The result with the target where that has no data, so that nothing is learned there."""
         return torch.where(valid, result, target)
 
-    def _fusion_step(
-        self, part: torch.nn.Module, copies: torch.Tensor, mean: torch.Tensor
-    ) -> dict[str, torch.Tensor]:
+    def _fusion_step(self, part: torch.nn.Module, copies: torch.Tensor, mean: torch.Tensor) -> dict[str, torch.Tensor]:
         (views,) = self.runner.to_network((copies,))
         (truth,) = self.runner.to_network((mean,))
         with self.fabric.autocast():
@@ -325,9 +323,7 @@ class Trainer:
     def save(self) -> None:
         """Write everything that is needed to go on."""
         self.progress.scaler = dict(self.fabric.strategy.precision.state_dict())
-        write_checkpoint(
-            self.folder.last, self.plan.digest, self._networks(), self._optimisers(), self.progress
-        )
+        write_checkpoint(self.folder.last, self.plan.digest, self._networks(), self._optimisers(), self.progress)
 
     def draw_panel(self) -> None:
         """Write a picture of the first validation patches."""
