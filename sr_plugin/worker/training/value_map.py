@@ -75,6 +75,13 @@ class ValueMap:
         clamped = inputs if valid is None else tuple(x.clamp(*valid) for x in inputs)
         return tuple(x * g + o for x, g, o in zip(clamped, self._gains, self._offsets, strict=True))
 
+    def beyond(self, x: torch.Tensor) -> torch.Tensor | None:
+        """What of quantities lies outside of what the network was made for; None where nothing does."""
+        if self._range.valid is None:
+            return None
+        remainder = x - x.clamp(*self._range.valid)
+        return remainder if bool(remainder.any()) else None
+
     def to_quantity(self, output: torch.Tensor) -> torch.Tensor:
         """What the network gives, as quantities."""
         return output * self._range.out_gain + self._range.out_offset
