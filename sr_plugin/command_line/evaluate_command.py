@@ -10,6 +10,7 @@ from sr_plugin.command_line.superresolve_command import TerminalFeedback, extent
 from sr_plugin.core.card import PointSpread
 from sr_plugin.core.evaluation_report import metric_rows
 from sr_plugin.core.session import ModelSession
+from sr_plugin.core.uncertainty_report import uncertainty_text
 from sr_plugin.pipeline.evaluate import evaluate
 from sr_plugin.pipeline.evaluation_request import CELL, EvaluateRequest
 
@@ -27,6 +28,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("input", metavar="INPUT", help="the raster that went into the models")
     parser.add_argument("results", nargs="+", metavar="RESULT", help="super-resolved rasters to judge")
     parser.add_argument("--truth", default="", metavar="RASTER", help="of finer resolution; default: the input judges")
+    parser.add_argument("--uncertainty", default="", metavar="RASTER", help="of the first result; the truth judges it")
     parser.add_argument("--bands", type=_bands, default=(), metavar="1,2,3", help="default: all that the rasters share")
     parser.add_argument("--extent", type=extent_argument, metavar="XMIN,YMIN,XMAX,YMAX", help="in the rasters' CRS")
     parser.add_argument("--register", action="store_true", help="move the truth by the fraction of a pixel it lies off")
@@ -62,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
         input=args.input,
         results=tuple(args.results),
         truth=args.truth,
+        uncertainty=args.uncertainty,
         bands=args.bands,
         peak=args.range,
         register=args.register,
@@ -85,4 +88,6 @@ def run(args: argparse.Namespace) -> int:
         for first, *others in rows:
             values = (text.rjust(width) for text, width in zip(others, widths[1:]))
             print("  ".join([first.ljust(widths[0]), *values]))
+        if result.uncertainty:
+            print(uncertainty_text(result.uncertainty, result.titles["result"]))
     return 0

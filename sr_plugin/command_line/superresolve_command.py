@@ -84,7 +84,7 @@ def add_parser(commands: Any) -> None:
         "--all-bands",
         choices=sorted(_METRES, key=float),
         metavar="10|5|2.5",
-        help="products only: all bands, in metres",
+        help="Sentinel-2 products only: all bands, in metres",
     )
     parser.add_argument(
         "--fusion-models", default=DEFAULT_FUSION, metavar="NAMES", help="of --all-bands; default: %(default)s"
@@ -97,7 +97,9 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--mask-classes", type=_names, default=(), metavar="cloud_high,...", help="products only")
     parser.add_argument(
-        "--reflectance", action="store_true", help="products only: write reflectance x 10000, not the product's numbers"
+        "--reflectance",
+        action="store_true",
+        help="products only, not with --all-bands: write reflectance x 10000, not the product's numbers",
     )
     parser.add_argument(
         "--align-to", default="", metavar="RASTER", help="give the result the grid of this raster, by cubic convolution"
@@ -202,8 +204,8 @@ def _result(
 ) -> SuperResolveResult:
     if not target:
         return superresolve(request, feedback, factory)
-    source = RasterSource(request.input)
-    alignment = plan_alignment(request, RasterSource(target).grid, source.grid, target, source.files)
+    source, other = RasterSource(request.input), RasterSource(target)
+    alignment = plan_alignment(request, other.grid, source.grid, target, source.files, other.files)
     result = superresolve(unaligned(request, alignment), feedback, factory)
     return align_result(result, request, alignment, feedback)
 
@@ -219,6 +221,12 @@ def run(args: argparse.Namespace) -> int:
         raise ParameterError("Only products have classes that can be masked, and factors that give reflectance.")
     if args.all_bands and not product:
         raise ParameterError("Only the bands of a Sentinel-2 product can all become equally fine.")
+    if args.all_bands and (args.bands or args.reflectance):
+        refused = "--bands" if args.bands else "--reflectance"
+        raise ParameterError(
+            f"--all-bands takes all bands with the product's numbers, so {refused} cannot be given with it.",
+            "Leave one of both out; the result's scale and offset give reflectance.",
+        )
     request = SuperResolveRequest(
         input=args.input,
         output=args.output,

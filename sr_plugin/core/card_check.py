@@ -7,6 +7,7 @@ import re
 from typing import Optional, Tuple
 
 from sr_plugin.core.card import KINDS, BandSpec, ModelCard, PointSpread, TileConstraints
+from sr_plugin.core.pixel_type import PIXEL_TYPES
 from sr_plugin.core.value_range import ValueRange
 
 MAX_SCALE = 64
@@ -43,6 +44,8 @@ def _check_range(known: ValueRange, bands: int) -> None:
         raise ValueError("a value range whose factors and offsets do not go together")
     if known.valid is not None and not -math.inf < known.valid[0] < known.valid[1] < math.inf:
         raise ValueError("a value range without an extent")
+    if known.out_type and known.out_type not in PIXEL_TYPES:
+        raise ValueError(f"results of the pixel type '{known.out_type}'")
 
 
 def _check_tiles(tiles: TileConstraints, training_tile: int, blended: bool) -> None:

@@ -45,10 +45,6 @@ class CellPlace:
         """The place after the cells moved by fine pixels."""
         return CellPlace(self.left + columns, self.top + rows, self.width, self.height)
 
-    def scaled(self, scale: int) -> CellPlace:
-        """The same place in pixels ``scale`` times as fine."""
-        return CellPlace(self.left * scale, self.top * scale, self.width * scale, self.height * scale)
-
     @property
     def whole(self) -> bool:
         """True where every cell is made of whole fine pixels."""

@@ -24,6 +24,8 @@ VALID_SUFFIX = "_valid"
 BY_HAND = "by hand"
 
 _ID = re.compile(r"[0-9]{5,9}")
+_DIGITS = 5
+_LISTED = re.compile(r"[0-9]{1,9}")
 _MAX_TEXT_BYTES = 1 << 30
 #: What NumPy raises for a file that is no array, or a damaged one.
 _DAMAGED = (OSError, ValueError, TypeError, EOFError, OverflowError, MemoryError, SyntaxError, TokenError)
@@ -147,13 +149,16 @@ def _read_index(folder: str) -> Tuple[PatchRecord, ...]:
 
 
 def _read_struck_out(folder: str) -> frozenset:
-    """Numbers of patches in the list that the contact sheet saves; the first column counts."""
+    """Numbers of patches in the list that the contact sheet saves; the first column counts.
+
+    Leading zeros, which spreadsheets drop, are put back.
+    """
     path = os.path.join(folder, EXCLUDE_FILE)
     if not os.path.exists(path):
         return frozenset()
     # Spreadsheets write it anew in their own manner.
-    first = (re.split(r"[,;\t]", line)[0].strip(' "') for line in _read_text(path).splitlines())
-    return frozenset(text for text in first if _ID.fullmatch(text))
+    first = (re.split(r"[,;\t]", line)[0].strip(' "\ufeff') for line in _read_text(path).splitlines())
+    return frozenset(text.zfill(_DIGITS) for text in first if _LISTED.fullmatch(text))
 
 
 class Dataset:
@@ -163,12 +168,16 @@ class Dataset:
         folder: the dataset's folder.
         card: its card.
         records: its index.
+        unknown: numbers in ``exclude.csv`` that no patch has: the list was meant for another dataset, or was damaged.
     """
 
-    def __init__(self, folder: str, card: DatasetCard, records: Sequence[PatchRecord]) -> None:
+    def __init__(
+        self, folder: str, card: DatasetCard, records: Sequence[PatchRecord], unknown: Sequence[str] = ()
+    ) -> None:
         self.folder = folder
         self.card = card
         self.records: Tuple[PatchRecord, ...] = tuple(records)
+        self.unknown: Tuple[str, ...] = tuple(unknown)
 
     @classmethod
     def open(cls, folder: str) -> Dataset:
@@ -184,7 +193,18 @@ class Dataset:
         records = _read_index(folder)
         struck = _read_struck_out(folder)
         kept = [replace(r, excluded=BY_HAND) if r.id in struck and not r.excluded else r for r in records]
-        return cls(folder, card, kept)
+        return cls(folder, card, kept, sorted(struck - {record.id for record in records}))
+
+    @property
+    def warning(self) -> str:
+        """A sentence about ``exclude.csv`` where it cannot be followed as a whole, else an empty text."""
+        if not self.unknown:
+            return ""
+        more = ", …" if len(self.unknown) > 3 else ""
+        return (
+            f"'{EXCLUDE_FILE}' names {len(self.unknown)} patches that the dataset does not have "
+            f"({', '.join(self.unknown[:3])}{more}). Check that the list belongs to it."
+        )
 
     def split(self, name: str, excluded: bool = False) -> List[PatchRecord]:
         """Records of one split, in the order of the index.

@@ -61,6 +61,12 @@ class BandError(SuperResolutionError):
     default_hint = "Choose the bands in the order that the model expects."
 
 
+class UncertaintyMismatch(SuperResolutionError):
+    """A raster of uncertainty does not belong to the result that it is given with."""
+
+    default_hint = "Give the uncertainty that superres:superresolve wrote together with the first result."
+
+
 class EmptyExtent(SuperResolutionError):
     """The chosen extent or mask leaves nothing to do."""
 

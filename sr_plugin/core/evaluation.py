@@ -43,6 +43,8 @@ class EvaluationSettings:
         floor: least distance, of the three distances of a pixel, that makes it count for hallucination, omission and
             improvement.
         limits: lowest and highest value of the histogram of each band.
+        span: length of a pixel of the input in pixels of the fine grid, where the grids are not nested, too; 0 for
+            that of :attr:`ratio`.
     """
 
     bands: int
@@ -54,6 +56,7 @@ class EvaluationSettings:
     indices: Tuple[Tuple[str, int, int], ...] = ()
     floor: float = 0.0
     limits: Tuple[Tuple[float, float], ...] = ()
+    span: float = 0.0
 
     def checked(self) -> EvaluationSettings:
         """The settings themselves.
@@ -86,6 +89,11 @@ class EvaluationSettings:
         """Pixels of the fine grid to read around a window; a multiple of :attr:`unit`."""
         reach = WINDOW_RADIUS * MS_UNIT * (1 if self.against_truth else self.ratio)
         return -(-reach // self.unit) * self.unit
+
+    @property
+    def enlargement(self) -> float:
+        """By how much the fine grid's pixels are smaller than those of the input, whole or not."""
+        return float(self.ratio or self.span or 1)
 
     @property
     def step(self) -> int:
@@ -231,7 +239,7 @@ def figures_of(values: np.ndarray, settings: EvaluationSettings) -> Figures:
     if settings.ratio:
         per_band["reflectance"] = back
     relative = [square / (mean * mean) if mean else math.nan for square, mean in zip(squared, reference)]
-    fineness = 1 / settings.ratio if settings.against_truth and settings.ratio else 1.0
+    fineness = 1 / settings.enlargement if settings.against_truth else 1.0
     overall = {metric.key: math.nan for metric in METRICS}
     overall.update({key: _average(per_band[key]) for key in ("ssim", "ms_ssim", "uqi", "scc", "mae", "bias")})
     overall.update(

@@ -97,6 +97,12 @@ class Grid:
             self.width * scale, self.height * scale, (x0, a / scale, b / scale, y0, d / scale, e / scale), self.wkt
         )
 
+    def coarsened(self, scale: int) -> Grid:
+        """The grid with pixels ``scale`` times as large: same corner, as many as fit in whole."""
+        x0, a, b, y0, d, e = self.geotransform
+        terms = (x0, a * scale, b * scale, y0, d * scale, e * scale)
+        return Grid(self.width // scale, self.height // scale, terms, self.wkt)
+
     @property
     def pixel_size(self) -> Tuple[float, float]:
         """Length of one pixel step along columns and along rows, in map units."""

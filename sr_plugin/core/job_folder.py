@@ -7,6 +7,7 @@ a whole, the figures are appended line by line, and a lock that dies with its ho
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import time
@@ -23,6 +24,24 @@ INTERRUPTED = "interrupted"
 STATES = (WAITING, RUNNING, STOPPED, FAILED, DONE)
 #: Seconds in which a process that was started has taken its folder, with a cold disk.
 START_SECONDS = 90.0
+#: On Windows a file that somebody reads at this moment cannot be replaced.
+_TRIES, _PAUSE_SECONDS = 20, 0.05
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+
+def _replace(temporary: str, path: str) -> None:
+    """Put a new file in the place of an old one; a reader holds the old one for a moment only.
+
+    Raises:
+        OSError: when that stays impossible.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            os.replace(temporary, path)
+            return
+        except PermissionError:
+            time.sleep(_PAUSE_SECONDS)
+    os.replace(temporary, path)
 
 
 @dataclass(frozen=True)
@@ -40,6 +59,7 @@ class JobStatus:
         best_step: where it was reached.
         model: path of the card of the model that came out, or empty.
         device: what computes.
+        installed: whether the model that came out stands in the list of models.
     """
 
     state: str = WAITING
@@ -53,6 +73,7 @@ class JobStatus:
     best_step: int = 0
     model: str = ""
     device: str = ""
+    installed: bool = True
 
 
 class JobFolder:
@@ -141,13 +162,27 @@ class JobFolder:
     def write_status(self, status: JobStatus) -> None:
         """Replace the state.
 
+        A final state gets through on a full disk too: it takes the room that the state before it had.
+
         Raises:
             OSError: when it cannot be written.
         """
-        temporary = f"{self.status_file}.part"
-        with open(temporary, "w", encoding="utf-8") as file:
-            json.dump(asdict(status), file)
-        os.replace(temporary, self.status_file)
+        temporary, text = f"{self.status_file}.part", json.dumps(asdict(status))
+        try:
+            with open(temporary, "w", encoding="utf-8") as file:
+                file.write(text)
+            _replace(temporary, self.status_file)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.remove(temporary)
+            if status.state in (RUNNING, WAITING) or error.errno not in _NO_SPACE:
+                raise
+            self._write_in_place(text)
+
+    def _write_in_place(self, text: str) -> None:
+        with open(self.status_file, "r+", encoding="utf-8") as file:
+            file.write(text)
+            file.truncate()
 
     def status(self) -> JobStatus:
         """How the training stands; a state that cannot be read counts as none.
@@ -173,7 +208,8 @@ class JobFolder:
         try:
             return time.time() - os.path.getmtime(self.status_file) > START_SECONDS
         except OSError:
-            return False
+            # Whoever starts a training writes a state first.
+            return True
 
     def append_metrics(self, figures: Mapping[str, Any]) -> None:
         """Add a line of figures.
@@ -194,7 +230,7 @@ class JobFolder:
         temporary = f"{self.metrics}.part"
         with open(temporary, "w", encoding="utf-8") as file:
             file.writelines(json.dumps(line) + "\n" for line in lines if line["step"] <= step)
-        os.replace(temporary, self.metrics)
+        _replace(temporary, self.metrics)
 
     def read_metrics(self, offset: int = 0) -> Tuple[List[Dict[str, Any]], int]:
         """Whole lines of figures from a byte on, and where the next one begins; lines that are none are passed over."""

@@ -51,6 +51,13 @@ def cast_pixels(values: np.ndarray, dtype: str) -> np.ndarray:
     return result.reshape(values.shape)
 
 
+def recast_pixels(pixels: np.ndarray, dtype: str) -> np.ndarray:
+    """Pixels of any type in another one, rounded and saturating; not copied if they have it already."""
+    if pixels.dtype.name == dtype:
+        return pixels
+    return cast_pixels(pixels.astype(working_type(pixels.dtype.name, dtype)), dtype)
+
+
 def step_of(dtype: str) -> Optional[int]:
     """1 for integer types (the smallest step between two values), None for floating types."""
     return 1 if np.dtype(dtype).kind in "iu" else None

@@ -27,12 +27,12 @@ def ground_cells(corners: Sequence[Point], size_m: float) -> FrozenSet[str]:
 
     Args:
         corners: longitude and latitude in degrees of all corners of the patch.
-        size_m: side of a cell in metres, no smaller than the patch.
+        size_m: side of a cell in metres.
     """
     west, east = _span(p[0] for p in corners)
+    south, north = (math.floor(y * METRES_PER_DEGREE / size_m) for y in _span(p[1] for p in corners))
     cells = set()
-    for y in _span(p[1] for p in corners):
-        row = math.floor(y * METRES_PER_DEGREE / size_m)
+    for row in range(south, north + 1):
         # Columns of a row are as wide as at its middle, so that cells are square everywhere.
         middle = min(89.9, abs((row + 0.5) * size_m / METRES_PER_DEGREE))
         degree = METRES_PER_DEGREE * math.cos(math.radians(middle))

@@ -72,12 +72,14 @@ def compose(
 
     Args:
         scalings: data -> quantity, one per input band.
-        value_range: quantity -> network and back.
+        value_range: quantity -> network and back; one with results of their own type gives these as they are.
         output_count: number of output bands; where it differs from the input, the first band's scaling serves all.
         output_scalings: data -> quantity of the output bands, where they are known to differ from the input's.
     """
     count = len(scalings)
     net = value_range.for_bands(count)
+    if value_range.out_type:
+        output_scalings = [BandScaling()] * output_count
     out = list(output_scalings or (scalings if output_count == count else [scalings[0]] * output_count))
     valid = None
     if net.valid is not None:

@@ -11,6 +11,7 @@ def range_to_json(value_range: ValueRange) -> Any:
     """The range as a JSON-serialisable value."""
     if VALUE_RANGES.get(value_range.name) == value_range:
         return value_range.name
+    own = {"out_type": value_range.out_type} if value_range.out_type else {}
     return {
         "name": value_range.name,
         "quantity": value_range.quantity,
@@ -19,6 +20,7 @@ def range_to_json(value_range: ValueRange) -> Any:
         "out_gain": value_range.out_gain,
         "out_offset": value_range.out_offset,
         "valid": list(value_range.valid) if value_range.valid else None,
+        **own,
     }
 
 
@@ -38,4 +40,5 @@ def range_from_json(value: Any) -> ValueRange:
         out_gain=float(value["out_gain"]),
         out_offset=float(value["out_offset"]),
         valid=(float(value["valid"][0]), float(value["valid"][1])) if value.get("valid") else None,
+        out_type=str(value.get("out_type", "")),
     )

@@ -190,7 +190,11 @@ class ModelSession(ABC):
         raise ModelFailed(f"The model '{card.name}' cannot be exported where it runs.", "Run it in a local worker.")
 
     def place_views(
-        self, arrays: Sequence[NamedArray], series: SeriesSettings, origins: Sequence[Tuple[int, int]]
+        self,
+        arrays: Sequence[NamedArray],
+        series: SeriesSettings,
+        origins: Sequence[Tuple[int, int]],
+        register: bool = True,
     ) -> Dict[str, Any]:
         """Find how the views of a series lie and compare; no model is needed.
 
@@ -198,6 +202,7 @@ class ModelSession(ABC):
             arrays: windows of the stack, ``(planes, h, w)``, see :class:`~sr_plugin.core.series.SeriesSettings`.
             series: the shifts that the georeference tells.
             origins: column and row of each window on the reference's grid.
+            register: look for shifts; otherwise those that are told are believed.
 
         Returns:
             ``series``: the settings with shifts, gains and noise, in their wire form; ``views``: for each view
@@ -256,6 +261,8 @@ class ModelSession(ABC):
             ``train`` ``(n,)``. Statistics: ``<name>.accuracy``, ``<name>.kappa``, ``<name>.f1``.
             ``classify``: counts pixels with these forests; settings ``{"classes": number, "evaluation": ...}``.
             Statistics: ``<name>.class.<number>``, ``<name>.agree``, ``pixels``.
+            ``rank``: how well an uncertainty foretells errors; arrays ``uncertainty`` and ``error`` ``(bands, n)`` and
+            ``tiles`` ``(n,)``; answers those of :func:`sr_plugin.worker.uncertainty_rank.judge_uncertainty`.
 
         Returns:
             A future of the arrays and statistics. It fails with RuntimeMissing where a package is missing.

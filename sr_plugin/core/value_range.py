@@ -21,7 +21,8 @@ QUANTITIES = ("reflectance", "unit", "dn")
 class ValueRange:
     """The affine maps between a quantity and what a network takes and gives.
 
-    ``model_in = quantity * in_gain[b] + in_offset[b]`` and ``quantity = model_out * out_gain + out_offset``.
+    ``model_in = quantity * in_gain[b] + in_offset[b]`` and ``quantity = model_out * out_gain + out_offset``; with an
+    ``out_type``, the latter gives the numbers of the result as they are written.
 
     Attributes:
         name: identifier of the range.
@@ -30,6 +31,8 @@ class ValueRange:
         out_gain, out_offset: one value for all output bands.
         valid: lowest and highest quantity the network was trained on, or None where any value is fine. What lies
             outside is clamped before the network and carried through the enlarged input.
+        out_type: pixel type, by its numpy name, of results that are another thing than the input, such as a map made
+            of a photograph; empty where results are of the input's quantity and get its scaling.
     """
 
     name: str
@@ -39,6 +42,7 @@ class ValueRange:
     out_gain: float = 1.0
     out_offset: float = 0.0
     valid: Optional[Tuple[float, float]] = None
+    out_type: str = ""
 
     def __post_init__(self) -> None:
         if self.quantity not in QUANTITIES:

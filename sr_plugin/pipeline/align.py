@@ -13,11 +13,12 @@ from typing import Sequence
 import numpy as np
 from osgeo import osr
 
+from sr_plugin.core.digest import sha256_of_json
 from sr_plugin.core.errors import EmptyExtent, ParameterError, UnsupportedRaster
 from sr_plugin.core.grid import Extent, Grid
 from sr_plugin.pipeline.request import RunFeedback, SuperResolveRequest, SuperResolveResult
 from sr_plugin.raster.gdal_errors import gdal_messages
-from sr_plugin.raster.output_path import check_output_path
+from sr_plugin.raster.output_path import check_not_among, check_output_path
 from sr_plugin.raster.regrid import write_on_grid
 
 #: Input pixels around the target grid that interpolation needs, with one to spare.
@@ -45,7 +46,12 @@ class Alignment:
 
 
 def plan_alignment(
-    request: SuperResolveRequest, target: Grid, source: Grid, name: str, source_files: Sequence[str] = ()
+    request: SuperResolveRequest,
+    target: Grid,
+    source: Grid,
+    name: str,
+    source_files: Sequence[str] = (),
+    target_files: Sequence[str] = (),
 ) -> Alignment:
     """Find out what has to be computed for a target grid.
 
@@ -54,7 +60,8 @@ def plan_alignment(
         target: the grid of the other raster.
         source: the grid of the input.
         name: what the other raster is called.
-        source_files: files that must not be written over.
+        source_files: files of the input, which must not be written over.
+        target_files: files of the other raster; nor must these.
 
     Raises:
         UnsupportedRaster: when the target grid is turned, or one of both has no CRS.
@@ -62,6 +69,7 @@ def plan_alignment(
         OutputError: when the output cannot be written.
     """
     check_output_path(request.output, source_files)
+    check_not_among(request.output, target_files, f"'{name}', the raster to align to")
     _, a, b, _, d, e = target.geotransform
     if b or d or a <= 0 or e >= 0:
         raise UnsupportedRaster(f"The grid of '{name}' is not north up.", "Choose another layer to align to.")
@@ -108,9 +116,15 @@ def transformed(extent: Extent, source_wkt: str, target_wkt: str) -> Extent:
 
 
 def unaligned(request: SuperResolveRequest, alignment: Alignment) -> SuperResolveRequest:
-    """The run that makes what is then aligned: a file of its own beside the output."""
-    stem = os.path.splitext(alignment.output)[0]
-    return replace(request, output=f"{stem}.unaligned.tif", extent=alignment.extent, cog=False)
+    """The run that makes what is then aligned: a file of its own beside the output.
+
+    Its name holds a digest of what is asked for, so it is no name of a user's file, and that of the same run when it is
+    asked for again.
+    """
+    grid = alignment.grid
+    asked = [os.path.abspath(alignment.output), grid.width, grid.height, grid.geotransform, grid.wkt]
+    output = f"{alignment.output}.{sha256_of_json(asked)[:8]}.unaligned.tif"
+    return replace(request, output=output, extent=alignment.extent, cog=False)
 
 
 def align_result(

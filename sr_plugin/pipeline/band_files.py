@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from typing import Callable, Dict, List, Sequence, Tuple
+from xml.sax.saxutils import escape  # nosec B406: writes XML, reads none
 
 from osgeo import gdal
 
 from sr_plugin.core.errors import Cancelled, OutputError
 from sr_plugin.core.grid import Window
 from sr_plugin.raster.gdal_errors import gdal_messages
-from sr_plugin.raster.output_path import check_output_path
+from sr_plugin.raster.output_path import check_not_among, check_output_path
 from sr_plugin.raster.source import RasterSource
 from sr_plugin.raster.writer import OutputBand, OutputSpec, RasterWriter
 
@@ -39,18 +40,23 @@ def band_file_names(result: str, descriptions: Sequence[str]) -> Tuple[str, ...]
     return tuple(names)
 
 
+def _virtual_name(result: str) -> str:
+    return os.path.splitext(result)[0] + ".vrt"
+
+
 def check_band_files(result: str, bands: Sequence[str], source_files: Sequence[str]) -> None:
-    """Make sure before a run that the files of :func:`split_into_files` can be written and are none of the source.
+    """Make sure before a run that the files of :func:`split_into_files` can be written and are none of those read.
 
     Raises:
         OutputError: naming the cause.
     """
     for name in band_file_names(result, bands):
         check_output_path(name, source_files)
+    check_not_among(_virtual_name(result), source_files)
 
 
 def split_into_files(
-    result: str, create_options: Sequence[str], cancelled: Callable[[], bool]
+    result: str, create_options: Sequence[str], cancelled: Callable[[], bool], cog: bool = False
 ) -> Tuple[str, Tuple[str, ...]]:
     """Replace a stack by one GeoTIFF a band and a virtual raster (``.vrt``) of them.
 
@@ -58,6 +64,7 @@ def split_into_files(
         result: path of the stack; it is deleted once all bands are whole.
         create_options: the user's creation options.
         cancelled: asked from time to time.
+        cog: store every file as a cloud-optimised GeoTIFF.
 
     Returns:
         Path of the virtual raster, and those of the files.
@@ -72,9 +79,9 @@ def split_into_files(
     done: List[str] = []
     try:
         for number, path in zip(numbers, names):
-            _copy_band(source, number, path, create_options, cancelled)
+            _copy_band(source, number, path, create_options, cancelled, cog)
             done.append(path)
-        virtual = os.path.splitext(result)[0] + ".vrt"
+        virtual = _virtual_name(result)
         _write_virtual(virtual, names, source)
     except BaseException:
         for path in done:
@@ -86,12 +93,16 @@ def split_into_files(
 
 
 def _copy_band(
-    source: RasterSource, number: int, path: str, create_options: Sequence[str], cancelled: Callable[[], bool]
+    source: RasterSource,
+    number: int,
+    path: str,
+    create_options: Sequence[str],
+    cancelled: Callable[[], bool],
+    cog: bool,
 ) -> None:
     (info,) = source.bands([number])
     dataset = source.dataset
-    flags = dataset.GetRasterBand(number).GetMaskFlags()
-    masked = bool(flags & gdal.GMF_PER_DATASET) and not flags & gdal.GMF_ALPHA
+    masked = _has_mask_band(dataset)
     metadata = {k: v for k, v in (dataset.GetMetadata() or {}).items() if k != "AREA_OR_POINT"}
     options = tuple(create_options)
     spec = OutputSpec(
@@ -104,6 +115,7 @@ def _copy_band(
         metadata,
         options,
         georeferenced=source.georeferenced,
+        cog=cog,
     )
     writer = RasterWriter(spec, path + ".part.tif")
     try:
@@ -119,6 +131,12 @@ def _copy_band(
     except BaseException:
         writer.remove()
         raise
+
+
+def _has_mask_band(dataset: gdal.Dataset) -> bool:
+    """True where all bands share a mask that is no alpha band."""
+    flags = dataset.GetRasterBand(1).GetMaskFlags()
+    return bool(flags & gdal.GMF_PER_DATASET) and not flags & gdal.GMF_ALPHA
 
 
 def _statistics(band: gdal.Band) -> Dict[str, str]:
@@ -145,4 +163,20 @@ def _write_virtual(path: str, names: Sequence[str], stack: RasterSource) -> None
                 band.SetScale(info.scale)
             if info.offset is not None:
                 band.SetOffset(info.offset)
+            band.SetUnitType(info.unit)
+        if _has_mask_band(stack.dataset):
+            _share_mask(virtual, names[0])
+        virtual.FlushCache()
         del band, virtual
+        if messages.failures:
+            raise OutputError(f"The file '{path}' could not be written ({messages.reason}).")
+
+
+def _share_mask(virtual: gdal.Dataset, name: str) -> None:
+    """Give a virtual raster the mask of one of its files: GDAL leaves masks out where files become bands."""
+    virtual.CreateMaskBand(gdal.GMF_PER_DATASET)
+    source = (
+        f'<SimpleSource><SourceFilename relativeToVRT="1">{escape(os.path.basename(name))}</SourceFilename>'
+        "<SourceBand>mask,1</SourceBand></SimpleSource>"
+    )
+    virtual.GetRasterBand(1).GetMaskBand().SetMetadataItem("source_0", source, "new_vrt_sources")

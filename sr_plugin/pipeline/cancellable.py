@@ -66,14 +66,28 @@ class _Sessions:
     def __init__(self, factory: _SessionFactory) -> None:
         self._factory = factory
         self._opened: List[ModelSession] = []
+        self._lock = threading.Lock()
+        self._killed = False
 
     def __call__(self, card: ModelCard) -> ModelSession:
+        if self._killed:
+            raise Cancelled("The run was cancelled.")
         session = self._factory(card)
-        self._opened.append(session)
+        with self._lock:
+            self._opened.append(session)
+            too_late = self._killed
+        if too_late:
+            # Nobody is left who would end it.
+            session.kill()
+            raise Cancelled("The run was cancelled.")
         return session
 
     def kill(self) -> None:
-        for session in self._opened:
+        """End what was opened; from now on nothing is opened."""
+        with self._lock:
+            self._killed = True
+            opened = list(self._opened)
+        for session in opened:
             session.kill()
 
 

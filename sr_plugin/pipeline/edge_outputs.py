@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Callable, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
@@ -146,11 +146,26 @@ def write_file(path: str, data: bytes) -> None:
     Raises:
         OutputError: when it cannot be written.
     """
+    write_files({path: data})
+
+
+def write_files(contents: Mapping[str, bytes]) -> None:
+    """Write small files by path under temporary names, and give them their own when all are whole.
+
+    Raises:
+        OutputError: when one cannot be written; none is left under a temporary name.
+    """
+    path = ""
     try:
-        with open(path + ".part", "wb") as file:
-            file.write(data)
-        os.replace(path + ".part", path)
+        for path, data in contents.items():
+            with open(path + ".part", "wb") as file:
+                file.write(data)
+        for path in contents:
+            os.replace(path + ".part", path)
     except OSError as error:
+        for name in contents:
+            with suppress(OSError):
+                os.remove(name + ".part")
         raise OutputError(f"The file '{path}' cannot be written ({error}).") from error
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from itertools import chain
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 from osgeo import osr
@@ -122,12 +123,29 @@ class EdgePlanes:
             reader.ratio = 0
         return reader
 
+    def cover(self, planes: Sequence[str]) -> Window:
+        """Fine pixels that the given planes cover together, in whole pixels of the input; may be empty.
+
+        Raises:
+            EmptyExtent: when one of them does not overlap the others.
+        """
+        return self._whole_pixels(self._covered(planes))
+
     def area(self, extent: Optional[Extent], planes: Sequence[str]) -> Window:
         """Fine pixels that the given planes cover together inside an extent, in whole pixels of the input.
 
         Raises:
             EmptyExtent: when there are none.
         """
+        window = self._covered(planes)
+        if extent is not None:
+            window = window.intersection(self.grid.window_of_extent(extent))
+        window = self._whole_pixels(window)
+        if window.empty:
+            raise EmptyExtent("The extent holds no pixel that all rasters have.")
+        return window
+
+    def _covered(self, planes: Sequence[str]) -> Window:
         window = self.grid.window
         for plane in planes:
             covered = window.intersection(self._readers[plane].covered)
@@ -137,15 +155,14 @@ class EdgePlanes:
                     "Compare rasters of the same place.",
                 )
             window = covered
-        if extent is not None:
-            window = window.intersection(self.grid.window_of_extent(extent))
+        return window
+
+    def _whole_pixels(self, window: Window) -> Window:
+        """What a window holds of whole pixels of the input."""
         unit = self.ratio
         left, top = -(-window.col // unit) * unit, -(-window.row // unit) * unit
         right, bottom = window.right // unit * unit, window.bottom // unit * unit
-        window = Window(left, top, right - left, bottom - top)
-        if window.empty:
-            raise EmptyExtent("The extent holds no pixel that all rasters have.")
-        return window
+        return Window(left, top, right - left, bottom - top)
 
     def read(self, window: Window, planes: Optional[Sequence[str]] = None) -> List[NamedArray]:
         """The planes of a window (multiples of :attr:`ratio`) in the form that a session takes.
@@ -169,7 +186,7 @@ class EdgePlanes:
 
 
 def expanded(core: Window, halo: int, area: Window) -> Tuple[Window, Window]:
-    """A window with its halo inside the area, and where the core lies in it."""
+    """A window with its halo inside what may be read, and where the core lies in it."""
     window = core.expanded(halo).intersection(area)
     return window, core.shifted(-window.col, -window.row)
 
@@ -200,6 +217,22 @@ def sample_windows(area: Window, unit: int, reduction: float) -> List[Window]:
     return [Window(area.col + col, area.row + row, width, height) for row in rows for col in columns]
 
 
+def other_windows(area: Window, unit: int, reduction: float) -> Iterator[Window]:
+    """All of the area in windows like those of :func:`sample_windows`, spread over it in an order that never changes.
+
+    For areas of which the sample saw only gaps; none where it saw the whole area.
+    """
+    sampled = sample_windows(area, unit, reduction)
+    if sum(window.width * window.height for window in sampled) >= area.width * area.height:
+        return
+    first = sampled[0]
+    width, height = (max(unit, side // unit * unit) for side in (first.width, first.height))
+    places = [(row, col) for row in range(0, area.height, height) for col in range(0, area.width, width)]
+    for place in np.random.default_rng(0).permutation(len(places)):
+        row, col = places[place]
+        yield Window(area.col + col, area.row + row, width, height).intersection(area)
+
+
 def resolve_settings(
     planes: EdgePlanes,
     area: Window,
@@ -218,7 +251,10 @@ def resolve_settings(
     # Gradients need no room for hysteresis.
     halo = settings.halo(planes.ratio) - HYSTERESIS_REACH // planes.ratio * planes.ratio
     gradients, largest = [], 0.0
-    for core in sample_windows(area, planes.ratio, planes.reduction):
+    sampled = sample_windows(area, planes.ratio, planes.reduction)
+    for number, core in enumerate(chain(sampled, other_windows(area, planes.ratio, planes.reduction))):
+        if number >= len(sampled) and sum(found.size for found in gradients):
+            break
         window, crop = expanded(core, halo, area)
         outputs = ("gradient_input", "valid_input", "enlarged_input")
         result = wait(session.edges(planes.read(window, ["input"]), settings, crop, outputs), session, cancelled)

@@ -12,18 +12,21 @@ from typing import Callable, Deque, Dict, List, Mapping, Optional, Tuple
 import numpy as np
 
 from sr_plugin.core.edges import EdgeCounts, EdgeFigures, EdgeSettings, edge_figures
-from sr_plugin.core.errors import Cancelled, ParameterError
+from sr_plugin.core.errors import Cancelled, EmptyExtent, ParameterError
 from sr_plugin.core.evaluation import BICUBIC, EvaluationSettings, figures_of, measure_names, ranking
 from sr_plugin.core.grid import Window
 from sr_plugin.core.session import ModelSession, TileResult
 from sr_plugin.core.spectral_indices import possible_indices
+from sr_plugin.core.uncertainty_figures import UncertaintyFigures
+from sr_plugin.core.uncertainty_report import uncertainty_text
 from sr_plugin.pipeline import evaluation_preparation as preparation
-from sr_plugin.pipeline.edge_outputs import check_outputs, write_file
+from sr_plugin.pipeline.edge_outputs import check_outputs, write_files
 from sr_plugin.pipeline.edge_planes import expanded, resolve_settings, wait
 from sr_plugin.pipeline.evaluation_files import csv_bytes, json_bytes
-from sr_plugin.pipeline.evaluation_land_cover import LandCoverFigures, evaluate_land_cover
+from sr_plugin.pipeline.evaluation_land_cover import LandCoverEvaluation, LandCoverFigures
 from sr_plugin.pipeline.evaluation_rasters import EvaluationRasters, mean_planes
 from sr_plugin.pipeline.evaluation_request import EvaluatedTile, EvaluateRequest, EvaluateResult
+from sr_plugin.pipeline.evaluation_uncertainty import UncertaintyPlane, judge_uncertainty
 from sr_plugin.pipeline.request import RunFeedback, SilentFeedback
 from sr_plugin.raster.block_cache import limited_block_cache
 from sr_plugin.runtime.find_python import find_worker_python
@@ -32,6 +35,8 @@ from sr_plugin.runtime.worker_session import WorkerSession
 #: Cells along a side of a window, and bands of all rasters together above which there are fewer, for memory.
 _CELLS, _MANY_BANDS = 4, 24
 _IN_FLIGHT = 2
+#: Times that the shift of the truth is measured again after moving it.
+_REFINEMENTS = 4
 
 
 class _Evaluation:
@@ -40,13 +45,17 @@ class _Evaluation:
     def __init__(self, request: EvaluateRequest, feedback: RunFeedback, session: ModelSession) -> None:
         self._request, self._feedback, self._session = request, feedback, session
         self._open()
-        files = [path for source in self._rasters.sources.values() for path in source.files]
+        self._uncertainty = UncertaintyPlane(request.uncertainty, self._rasters) if request.uncertainty else None
+        sources = [*self._rasters.sources.values(), *([self._uncertainty.source] if self._uncertainty else [])]
+        files = [path for source in sources for path in source.files]
         check_outputs({}, request.files, files)
         self._shift: Optional[Tuple[float, float]] = None
         self._spread = math.nan
         self._edges: Dict[str, EdgeCounts] = {}
         self._tiles: List[Tuple[Window, np.ndarray]] = []
         self._histograms: Dict[str, np.ndarray] = {}
+        self._rank_figures: Optional[UncertaintyFigures] = None
+        self._tile_ranks: Dict[Tuple[int, int], float] = {}
 
     def _open(self, shift: Tuple[float, float] = (0.0, 0.0)) -> None:
         request = self._request
@@ -57,7 +66,12 @@ class _Evaluation:
         indices = tuple(possible_indices(chosen))
         self._names = preparation.names_of([*request.names])
         settings = EvaluationSettings(
-            len(self._rasters.info), self._rasters.nested, bool(request.truth), psf=request.psf, indices=indices
+            len(self._rasters.info),
+            self._rasters.nested,
+            bool(request.truth),
+            psf=request.psf,
+            indices=indices,
+            span=self._rasters.span,
         )
         if not request.truth and settings.ratio < 1:
             # Says what is wrong before a cell's side is asked for, which needs the ratio.
@@ -71,34 +85,50 @@ class _Evaluation:
         if request.register and "truth" in sample.shifts:
             sample = self._registered(sample)
         curves = preparation.matching_curves(sample) if request.match and request.truth else {}
+        self._curves = curves
         pixels = preparation.matched_pixels(sample, curves)
         peak = request.peak or preparation.usual_peak(self._rasters, sample)
         self._settings = preparation.completed_settings(self._settings, pixels, peak)
         self._matching = preparation.matching_arrays(curves)
         self._announce()
+        land_cover = self._trained_land_cover() if request.polygons else None
         self._stream()
-        land_cover = self._land_cover() if request.polygons else {}
+        if self._uncertainty is not None:
+            self._judge_uncertainty(self._uncertainty)
         matched = {
             name: tuple(float(v) for v in (pixels[name] - sample.pixels[name]).mean(axis=1)) for name in curves
         }
-        result = self._result(sample, matched, land_cover, time.monotonic() - started)
+        areas = self._classified(land_cover) if land_cover else {}
+        result = self._result(sample, matched, areas, time.monotonic() - started)
         self._write(result)
         return result
 
     def _registered(self, sample: preparation.Sample) -> preparation.Sample:
         shift = sample.shifts["truth"]
         self._spread = sample.spread["truth"]
-        if not preparation.sensible_shift(shift, self._spread, self._settings.ratio):
+        if not preparation.sensible_shift(shift, self._spread, self._settings.enlargement):
             self._shift = (0.0, 0.0)
             length = float(np.hypot(*shift))
             if length >= 1:
                 why = "the parts of the scene disagree" if length < self._spread else "that is too far to be believed"
                 self._feedback.warning(f"The truth seems to lie {length:.1f} pixels off, but {why}: it is not moved.")
             return sample
+        sample, rest = self._moved_sample(shift), shift
+        for _ in range(_REFINEMENTS):
+            # Gaps, filled alike in both, hold back a shift; with the truth nearly in its place they hardly do.
+            last, rest = rest, sample.shifts.get("truth", (0.0, 0.0))
+            if not preparation.LEAST_SHIFT <= np.hypot(*rest) <= 0.8 * np.hypot(*last):
+                break
+            shift = (shift[0] + rest[0], shift[1] + rest[1])
+            sample = self._moved_sample(shift)
         self._shift = shift
         self._feedback.message(
             f"The truth is moved by {shift[0]:+.2f} rows and {shift[1]:+.2f} columns of the result's pixels."
         )
+        return sample
+
+    def _moved_sample(self, shift: Tuple[float, float]) -> preparation.Sample:
+        """A new sample with the truth moved."""
         self._open(shift)
         return preparation.take_sample(
             self._rasters, self._area, self._settings, self._session, self._feedback.cancelled
@@ -110,6 +140,10 @@ class _Evaluation:
         tell(f"Bands: {', '.join(self._band_names())}")
         how = "as given" if self._request.peak else "found out"
         tell(f"Range of the values for PSNR and SSIM: {settings.peak:g} ({how})")
+        for text in self._rasters.notes.values():
+            tell(text)
+        for text in self._rasters.warnings.values():
+            self._feedback.warning(text)
         if not settings.ratio:
             self._feedback.warning(
                 "The grids of input and result are not nested, so the consistency with the input is not told."
@@ -136,11 +170,12 @@ class _Evaluation:
         wire = self._settings.to_wire()
         pending: Deque[Tuple[Window, Future[TileResult], Future[TileResult]]] = deque()
         cores = self._cores()
+        readable = self._rasters.readable(self._area, self._settings.unit)
         started, done = time.monotonic(), 0
         for core in [*cores, None]:
             self._stop_if_cancelled()
             if core is not None:
-                window, crop = expanded(core, halo, self._area)
+                window, crop = expanded(core, halo, readable)
                 arrays = self._rasters.read_all(window)
                 measured = session.evaluate("measure", [*arrays, *self._matching], wire, crop)
                 pending.append((core, measured, session.edges(mean_planes(arrays), edge_settings, crop, ())))
@@ -167,18 +202,29 @@ class _Evaluation:
                 cell = Window(core.col + column * side, core.row + row * side, side, side).intersection(core)
                 self._tiles.append((cell, item.data[row, column]))
 
-    def _land_cover(self) -> Dict[str, LandCoverFigures]:
-        self._feedback.message("Classifying land cover")
-        return evaluate_land_cover(
+    def _judge_uncertainty(self, plane: UncertaintyPlane) -> None:
+        self._rank_figures, self._tile_ranks = judge_uncertainty(
+            plane,
             self._rasters,
             self._area,
-            self._cores(),
-            self._request.polygons,
             self._settings,
             self._matching,
             self._session,
             self._feedback.cancelled,
         )
+
+    def _trained_land_cover(self) -> LandCoverEvaluation:
+        # Before the tiles: polygons that are of no use are told before the long part.
+        self._feedback.message("Learning land cover")
+        found = LandCoverEvaluation(
+            self._rasters, self._area, self._cores(), self._request.polygons, self._settings, self._matching
+        )
+        found.train(self._session, self._feedback.cancelled)
+        return found
+
+    def _classified(self, land_cover: LandCoverEvaluation) -> Dict[str, LandCoverFigures]:
+        self._feedback.message("Classifying land cover")
+        return land_cover.classify(self._session, self._feedback.cancelled)
 
     def _stop_if_cancelled(self) -> None:
         if self._feedback.cancelled():
@@ -202,14 +248,12 @@ class _Evaluation:
                 more["shift"] = float(np.hypot(*sample.shifts[name]))
             figures[name] = replace(found, overall={**found.overall, **more})
         pixels = measure_names(self._settings).index("pixels")
-        tiles = [
-            EvaluatedTile(
-                window.shifted(-self._area.col, -self._area.row),
-                {name: figures_of(sums[number], self._settings) for number, name in enumerate(self._names)},
+        tiles = [self._tile(window, sums) for window, sums in self._tiles if sums[0, pixels] > 0]
+        if not tiles:
+            raise EmptyExtent(
+                "No pixel of the input lies wholly where all rasters are valid and inside extent and mask.",
+                "Take a wider mask or extent, or give a truth, by which finer pixels are judged.",
             )
-            for window, sums in self._tiles
-            if sums[0, pixels] > 0
-        ]
         return EvaluateResult(
             figures=figures,
             ranking=ranking(figures),
@@ -225,7 +269,15 @@ class _Evaluation:
             land_cover=land_cover,
             histograms=self._histograms,
             seconds=seconds,
+            corner=(self._area.col, self._area.row),
+            uncertainty=self._rank_figures,
         )
+
+    def _tile(self, window: Window, sums: np.ndarray) -> EvaluatedTile:
+        place = window.shifted(-self._area.col, -self._area.row)
+        figures = {name: figures_of(sums[number], self._settings) for number, name in enumerate(self._names)}
+        key = (place.col // self._settings.cell, place.row // self._settings.cell)
+        return EvaluatedTile(place, figures, self._tile_ranks.get(key, math.nan))
 
     def _write(self, result: EvaluateResult) -> None:
         # Imported here: pictures are needed by few runs.
@@ -237,14 +289,13 @@ class _Evaluation:
         if request.summary:
             contents[request.summary] = json_bytes(result)
         if request.report or request.figure:
-            pictures = EvaluationPictures(self._rasters, self._area, result)
+            pictures = EvaluationPictures(self._rasters, self._area, result, self._curves)
             if request.report:
                 contents[request.report] = pictures.html()
             if request.figure:
                 contents[request.figure] = pictures.figure(self._session)
         self._stop_if_cancelled()
-        for path, data in contents.items():
-            write_file(path, data)
+        write_files(contents)
 
 
 def _edge_overall(name: str, edges: Mapping[str, EdgeFigures]) -> Dict[str, float]:
@@ -274,6 +325,10 @@ def evaluate(
     feedback = feedback or SilentFeedback()
     if not request.results:
         raise ParameterError("There is no result to evaluate.", "Choose at least one super-resolved raster.")
+    if request.uncertainty and not request.truth:
+        raise ParameterError(
+            "Without a truth an uncertainty cannot be judged.", "Give a truth, or leave the uncertainty out."
+        )
     if request.cell < 1:
         raise ParameterError("The tile size must be positive.")
     if open_session is None:
@@ -289,4 +344,6 @@ def evaluate(
         overall = result.figures[name].overall
         told = f"PSNR {overall['psnr']:.2f} dB, SSIM {overall['ssim']:.4f}"
         feedback.message(f"{place}. {result.titles[name]}: {told}")
+    if result.uncertainty:
+        feedback.message(uncertainty_text(result.uncertainty, result.titles["result"]))
     return result

@@ -20,20 +20,24 @@ def csv_bytes(result: EvaluateResult) -> bytes:
     """One line for each tile and candidate; numbers with points, empty where a figure does not apply.
 
     Columns: number of the tile, its column, row, width and height in pixels of the finest result, its extent in map
-    units, the candidate, the pixels that count, the metrics, and the errors of indices.
+    units, the candidate, the pixels that count, the metrics, and the errors of indices; with an uncertainty its rank
+    correlation with the error in the tile, where enough of the tile is in the sample, beside the first result.
     """
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     indices = [name for name, _, _ in result.settings.indices]
     head = "tile column row width height xmin ymin xmax ymax candidate title pixels".split()
-    writer.writerow([*head, *TILE_METRICS, *(f"{name}_mae" for name in indices)])
+    more = ["uncertainty_rank"] if result.uncertainty else []
+    writer.writerow([*head, *TILE_METRICS, *(f"{name}_mae" for name in indices), *more])
     for number, tile in enumerate(result.tiles, start=1):
         window = tile.window
-        place = [number, window.col, window.row, window.width, window.height]
+        seen = result.placed(window)
+        place = [number, seen.col, seen.row, window.width, window.height]
         place += [repr(side) for side in result.grid.extent(window)]
         for name, figures in tile.figures.items():
             values = [figures.overall[key] for key in TILE_METRICS]
             values += [figures.indices[index]["mae"] for index in indices]
+            values += [tile.uncertainty_rank if name == "result" else math.nan for _ in more]
             texts = ["" if math.isnan(value) else repr(float(value)) for value in values]
             writer.writerow([*place, name, result.titles[name], figures.pixels, *texts])
     return stream.getvalue().encode("utf-8")

@@ -107,8 +107,9 @@ def _training_pixels(
         raise EmptyExtent("The training polygons do not overlap the rasters.", "Choose polygons of the same place.")
     step = -(-sum(counts) // _MOST_PIXELS)
     parts: Dict[str, List[np.ndarray]] = {}
+    readable = rasters.readable(area, settings.unit)
     for core in (core for core, count in zip(cores, counts) if count):
-        window, crop = expanded(core, settings.halo, area)
+        window, crop = expanded(core, settings.halo, readable)
         classes, train = burnt.of(core)
         chosen = classes >= 0
         wanted = np.flatnonzero(chosen)
@@ -126,38 +127,67 @@ def _training_pixels(
     return {name: np.concatenate(found, axis=-1) for name, found in parts.items()}
 
 
-def evaluate_land_cover(
-    rasters: EvaluationRasters,
-    area: Window,
-    cores: Sequence[Window],
-    polygons: Sequence[TrainingPolygon],
-    settings: EvaluationSettings,
-    matching: Sequence[NamedArray],
-    session: ModelSession,
-    cancelled: Callable[[], bool],
-) -> Dict[str, LandCoverFigures]:
-    """Train, test and classify; figures by raster: ``input``, ``bicubic``, results, ``truth``.
+class LandCoverEvaluation:
+    """Land cover from each raster: training and test first, then the areas, with the same session.
 
-    Raises:
-        EmptyExtent: when the polygons leave nothing to train or to test with.
-        RuntimeMissing: when the worker has no scikit-learn.
+    Args:
+        rasters, area, settings: what is evaluated.
+        cores: windows that make up the area.
+        polygons: of known land cover.
+        matching: curves that match histograms, see :meth:`ModelSession.evaluate`; may be empty.
     """
-    burnt = _Burnt(polygons, rasters.grid)
-    pixels = _training_pixels(rasters, area, cores, burnt, settings, matching, session, cancelled)
-    arrays = [NamedArray(name, found) for name, found in pixels.items()]
-    names = [name for name in pixels if name not in ("classes", "train")]
-    scores = wait(session.evaluate("fit", arrays, {}, Window(0, 0, 0, 0)), session, cancelled).statistics
-    sums: Dict[str, float] = {}
-    for core in cores:
-        window, crop = expanded(core, settings.halo, area)
-        request = {"classes": len(burnt.labels), "evaluation": settings.to_wire()}
-        arrays = [*rasters.read_all(window), *matching]
-        told = wait(session.evaluate("classify", arrays, request, crop), session, cancelled).statistics
-        for key, value in told.items():
-            sums[key] = sums.get(key, 0.0) + value
-    width, height = rasters.grid.pixel_size
-    size = width * height if rasters.sources["result"].georeferenced else 1.0
-    return {name: _figures(name, scores, sums, burnt.labels, size) for name in names}
+
+    def __init__(
+        self,
+        rasters: EvaluationRasters,
+        area: Window,
+        cores: Sequence[Window],
+        polygons: Sequence[TrainingPolygon],
+        settings: EvaluationSettings,
+        matching: Sequence[NamedArray],
+    ) -> None:
+        self._rasters, self._area, self._cores = rasters, area, cores
+        self._settings, self._matching = settings, matching
+        self._burnt = _Burnt(polygons, rasters.grid)
+        self._names: List[str] = []
+        self._scores: Mapping[str, float] = {}
+
+    def train(self, session: ModelSession, cancelled: Callable[[], bool]) -> None:
+        """Train and test.
+
+        Raises:
+            EmptyExtent: when the polygons leave nothing to train or to test with.
+            RuntimeMissing: when the worker has no scikit-learn.
+        """
+        pixels = _training_pixels(
+            self._rasters,
+            self._area,
+            self._cores,
+            self._burnt,
+            self._settings,
+            self._matching,
+            session,
+            cancelled,
+        )
+        arrays = [NamedArray(name, found) for name, found in pixels.items()]
+        self._names = [name for name in pixels if name not in ("classes", "train")]
+        self._scores = wait(session.evaluate("fit", arrays, {}, Window(0, 0, 0, 0)), session, cancelled).statistics
+
+    def classify(self, session: ModelSession, cancelled: Callable[[], bool]) -> Dict[str, LandCoverFigures]:
+        """Classify the area; figures by raster: ``input``, ``bicubic``, results, ``truth``."""
+        rasters, settings = self._rasters, self._settings
+        sums: Dict[str, float] = {}
+        readable = rasters.readable(self._area, settings.unit)
+        for core in self._cores:
+            window, crop = expanded(core, settings.halo, readable)
+            request = {"classes": len(self._burnt.labels), "evaluation": settings.to_wire()}
+            arrays = [*rasters.read_all(window), *self._matching]
+            told = wait(session.evaluate("classify", arrays, request, crop), session, cancelled).statistics
+            for key, value in told.items():
+                sums[key] = sums.get(key, 0.0) + value
+        width, height = rasters.grid.pixel_size
+        size = width * height if rasters.sources["result"].georeferenced else 1.0
+        return {name: _figures(name, self._scores, sums, self._burnt.labels, size) for name in self._names}
 
 
 def _figures(

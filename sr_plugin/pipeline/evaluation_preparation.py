@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
-from typing import Callable, Dict, List, Mapping, Sequence, Tuple
+from itertools import chain
+from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -12,13 +14,17 @@ from sr_plugin.core.evaluation import BICUBIC, EvaluationSettings
 from sr_plugin.core.grid import Window
 from sr_plugin.core.protocol import NamedArray
 from sr_plugin.core.session import ModelSession
-from sr_plugin.pipeline.edge_planes import expanded, sample_windows, wait
+from sr_plugin.pipeline.edge_planes import expanded, other_windows, sample_windows, wait
 from sr_plugin.pipeline.evaluation_rasters import EvaluationRasters
 
 #: Pixels of a window that are kept, and points of a curve that matches histograms.
 _PIXELS_KEPT, _CURVE = 20000, 513
+#: Pixels that a sample should have; where windows spread evenly saw fewer, because of gaps, more are read.
+_PIXELS_NEEDED = 5000
 #: Share of the pixels whose enlarged input lies nearer to the truth than the floor of :class:`EvaluationSettings`.
 _FLOOR_SHARE = 0.75
+#: Shifts of the truth below this, in pixels of the fine grid, are not told from none.
+LEAST_SHIFT = 0.02
 _LIMITS = (0.2, 99.8)
 #: Values up to this are shares of 1, and 16-bit values up to this are reflectance x 10000.
 _UNIT_MOST, _REFLECTANCE_MOST = 2.0, 20000.0
@@ -31,7 +37,7 @@ class Sample:
     Attributes:
         pixels: ``(bands, n)`` by name, the same pixels of all rasters: ``bicubic``, results, ``truth``.
         shifts: by name, the median over the windows of rows and columns; see :meth:`ModelSession.evaluate`.
-        spread: by name, the median distance of single windows from it.
+        spread: by name, the median distance of single windows from it; NaN where only one window tells it.
     """
 
     pixels: Mapping[str, np.ndarray]
@@ -46,7 +52,7 @@ def take_sample(
     session: ModelSession,
     cancelled: Callable[[], bool],
 ) -> Sample:
-    """Read windows spread over the area.
+    """Read windows spread over the area; where these show little but gaps, more until there is enough.
 
     Raises:
         EmptyExtent: when there is no pixel that all rasters have.
@@ -54,8 +60,13 @@ def take_sample(
     """
     pixels: Dict[str, List[np.ndarray]] = {}
     shifts: Dict[str, List[Tuple[float, float]]] = {}
-    for core in sample_windows(area, rasters.ratio, rasters.reduction):
-        window, crop = expanded(core, settings.halo // rasters.ratio * rasters.ratio, area)
+    sampled = sample_windows(area, rasters.ratio, rasters.reduction)
+    more = other_windows(area, rasters.ratio, rasters.reduction)
+    readable = rasters.readable(area, settings.unit)
+    for number, core in enumerate(chain(sampled, more)):
+        if number >= len(sampled) and sum(part.shape[1] for part in pixels.get(BICUBIC, [])) >= _PIXELS_NEEDED:
+            break
+        window, crop = expanded(core, settings.halo // rasters.ratio * rasters.ratio, readable)
         asked = session.evaluate("sample", rasters.read_all(window), settings.to_wire(), crop)
         result = wait(asked, session, cancelled)
         for item in result.arrays:
@@ -70,14 +81,15 @@ def take_sample(
         raise EmptyExtent("The rasters have no valid pixel in common.", "Evaluate rasters of the same place.")
     middles = {name: np.median(found, axis=0) for name, found in shifts.items()}
     spread = {
-        name: float(np.median(np.hypot(*(np.array(found) - middles[name]).T))) for name, found in shifts.items()
+        name: float(np.median(np.hypot(*(np.array(found) - middles[name]).T))) if len(found) > 1 else math.nan
+        for name, found in shifts.items()
     }
     return Sample(together, {name: (float(m[0]), float(m[1])) for name, m in middles.items()}, spread)
 
 
 def usual_peak(rasters: EvaluationRasters, sample: Sample) -> float:
     """The range of the values where the user gives none: 255 for 8 bits, 1 for shares of 1, 10000 for reflectance."""
-    scaled = any(info.scale is not None for info in rasters.info)
+    scaled = any(info.scale not in (None, 1.0) or info.offset for info in rasters.info)
     if not scaled and all(info.pixel_type == "uint8" for info in rasters.info):
         return 255.0
     most = max(float(np.percentile(values, 99.9)) for values in sample.pixels.values())
@@ -124,11 +136,12 @@ def matching_arrays(curves: Mapping[str, np.ndarray]) -> List[NamedArray]:
 
 def matched_pixels(sample: Sample, curves: Mapping[str, np.ndarray]) -> Dict[str, np.ndarray]:
     """The sample's pixels after the matching."""
-    found = {}
-    for name, pixels in sample.pixels.items():
-        curve = curves.get(name)
-        found[name] = pixels if curve is None else np.stack([np.interp(v, *c) for v, c in zip(pixels, curve)])
-    return found
+    return {name: matched_bands(pixels, curves.get(name)) for name, pixels in sample.pixels.items()}
+
+
+def matched_bands(bands: np.ndarray, curve: Optional[np.ndarray]) -> np.ndarray:
+    """Bands ``(bands, ...)`` with their values moved along a curve of :func:`matching_curves`; as they are without."""
+    return bands if curve is None else np.stack([np.interp(values, *ends) for values, ends in zip(bands, curve)])
 
 
 def completed_settings(
@@ -148,15 +161,16 @@ def completed_settings(
     return replace(settings, peak=peak, floor=floor, limits=tuple(limits)).checked()
 
 
-def sensible_shift(shift: Tuple[float, float], spread: float, ratio: int) -> bool:
+def sensible_shift(shift: Tuple[float, float], spread: float, enlargement: float) -> bool:
     """Whether a shift of the truth is worth applying: larger than what windows differ by, and no mismatch.
 
     Args:
         shift: rows and columns of the fine grid.
-        spread: median distance of single windows from it.
-        ratio: pixels of the fine grid per pixel of the input.
+        spread: median distance of single windows from it; NaN where too few windows tell it.
+        enlargement: pixels of the fine grid per pixel of the input, whole or not.
     """
-    return max(0.02, spread) <= float(np.hypot(*shift)) <= 4 * max(1, ratio)
+    least = LEAST_SHIFT if math.isnan(spread) else max(LEAST_SHIFT, spread)
+    return least <= float(np.hypot(*shift)) <= 4 * max(1.0, enlargement)
 
 
 def names_of(planes: Sequence[str]) -> Tuple[str, ...]:

@@ -25,8 +25,10 @@ from sr_plugin.core.protocol import NamedArray
 from sr_plugin.core.report_page import Panel, facts_html, legend_html, panels_html, table_html
 from sr_plugin.core.resampling import enlarge_cubic, enlarge_nearest
 from sr_plugin.core.session import ModelSession
+from sr_plugin.core.uncertainty_report import uncertainty_html
 from sr_plugin.pipeline.edge_panels import png_bytes, stretched_picture
 from sr_plugin.pipeline.edge_planes import expanded
+from sr_plugin.pipeline.evaluation_preparation import matched_bands
 from sr_plugin.pipeline.evaluation_rasters import EvaluationRasters
 from sr_plugin.pipeline.evaluation_request import EvaluatedTile, EvaluateResult
 
@@ -57,21 +59,25 @@ class EvaluationPictures:
         rasters: the opened rasters, the truth already moved where that was asked for.
         area: the evaluated part of the fine grid.
         result: what was measured.
+        curves: by candidate, the matching of histograms that it was measured with, see
+            :func:`~sr_plugin.pipeline.evaluation_preparation.matching_curves`; empty for none.
     """
 
-    def __init__(self, rasters: EvaluationRasters, area: Window, result: EvaluateResult) -> None:
-        self._rasters, self._area, self._result = rasters, area, result
+    def __init__(
+        self, rasters: EvaluationRasters, area: Window, result: EvaluateResult, curves: Mapping[str, np.ndarray]
+    ) -> None:
+        self._rasters, self._area, self._result, self._curves = rasters, area, result, curves
         self._names = [name for name, _ in result.ranking if name != BICUBIC]
         self._most, self._gaps = 0.0, False
 
     def _images(self, window: Window) -> Tuple[Dict[str, np.ndarray], np.ndarray]:
-        """All rasters over a window of the area on the fine grid, and where all are valid."""
+        """All rasters over a window of the area on the fine grid, matched as they were, and where all are valid."""
         rasters, ratio = self._rasters, self._rasters.ratio
         unit = ratio
         left, top = window.col // unit * unit, window.row // unit * unit
         right, bottom = -(-window.right // unit) * unit, -(-window.bottom // unit) * unit
         aligned = Window(left, top, right - left, bottom - top)
-        wide, _ = expanded(aligned, _CUBIC_REACH * ratio, self._area)
+        wide, _ = expanded(aligned, _CUBIC_REACH * ratio, rasters.readable(self._area, ratio))
         crop = window.shifted(-wide.col, -wide.row)
         part = (slice(None), slice(crop.row, crop.bottom), slice(crop.col, crop.right))
         images, valids = {}, []
@@ -85,7 +91,8 @@ class EvaluationPictures:
                 valid = enlarge_nearest(valid, scale)
             elif plane == "input":
                 images["input"] = bands[part]
-            images[BICUBIC if plane == "input" else plane] = bands[part]
+            name = BICUBIC if plane == "input" else plane
+            images[name] = matched_bands(bands[part], self._curves.get(name))
             valids.append(valid[part[1:]])
             if rasters.mask is not None and plane == "result":
                 valids.append(rasters.mask.inside(rasters.grid.cropped(wide))[part[1:]])
@@ -155,6 +162,8 @@ class EvaluationPictures:
         result, request_titles = self._result, self._result.titles
         settings = result.settings
         facts = [(plane.capitalize(), request_titles[plane]) for plane in self._rasters.sources]
+        if result.uncertainty:
+            facts.append(("Uncertainty", request_titles["uncertainty"]))
         facts.append(("Bands", ", ".join(result.bands)))
         grid = result.grid
         size = f"{grid.width} x {grid.height} pixels of the finest result, in {len(result.tiles)} tiles"
@@ -168,6 +177,8 @@ class EvaluationPictures:
             rows, columns = result.truth_shift
             spread = "" if math.isnan(result.truth_spread) else f" (windows differ by {result.truth_spread:.2f})"
             facts.append(("Registration", f"truth moved by {rows:+.2f} rows and {columns:+.2f} columns{spread}"))
+        if result.matched:
+            facts.append(("Pictures", "of the candidates after the matching of histograms; the input as it is"))
         for name, changes in result.matched.items():
             told = ", ".join(f"{change:+.4g}" for change in changes)
             facts.append((f"Matching of {request_titles[name]}", f"mean change by band: {told}"))
@@ -183,7 +194,8 @@ class EvaluationPictures:
         best = self._names[0]
         for number, window in enumerate(self._by_error(best)[:_WORST], start=1):
             found, shown = self._pictures(self._square(window), f"worst{number}_")
-            place = f"Column {window.col}, row {window.row}, {window.width} x {window.height} pixels"
+            seen = result.placed(window)
+            place = f"Column {seen.col}, row {seen.row}, {window.width} x {window.height} pixels"
             worst += f"<h3>{place}</h3>{self._panels(found, shown)}"
         sections.append((f"Worst tiles of {result.titles[best]}", worst))
         histograms = histograms_html(result.bands, result.histograms, result.settings.limits, result.titles)
@@ -197,6 +209,9 @@ class EvaluationPictures:
         indices = index_rows(names, result.figures, result.titles)
         if len(indices) > 1:
             sections.append(("Errors of indices", table_html(indices)))
+        if result.uncertainty:
+            told = uncertainty_html(result.bands, result.uncertainty, result.titles["result"])
+            sections.append(("Uncertainty", told))
         if result.land_cover:
             sections.append(("Land cover", self._land_cover()))
         sections.append(("How it was compared", facts_html(self._facts())))

@@ -13,6 +13,7 @@ from sr_plugin.core.card import PointSpread
 from sr_plugin.core.edges import EdgeFigures
 from sr_plugin.core.evaluation import BICUBIC, EvaluationSettings, Figures
 from sr_plugin.core.grid import Extent, Grid, Window
+from sr_plugin.core.uncertainty_figures import UncertaintyFigures
 from sr_plugin.pipeline.evaluation_land_cover import LandCoverFigures, TrainingPolygon
 from sr_plugin.pipeline.evaluation_rasters import result_name
 
@@ -28,6 +29,7 @@ class EvaluateRequest:
         input: GDAL dataset name of the raster that went into the models.
         results: GDAL dataset names of what came out. The finest one's grid is that of the evaluation.
         truth: GDAL dataset name of a raster of the same ground at their resolution, or empty.
+        uncertainty: GDAL dataset name of the uncertainty of the first result, to be judged by the truth, or empty.
         bands: band numbers of the input; empty for all that every raster has.
         peak: range of the values for PSNR and SSIM in physical units, 0 to find it out.
         register: move the truth onto the enlarged input first.
@@ -38,13 +40,14 @@ class EvaluateRequest:
         polygons: training polygons of land cover, or none.
         cell: side of a tile of the table in pixels of the finest result.
         table, summary, report, figure: paths of a CSV file, a JSON file, a web page and a PNG picture, or empty.
-        titles: names of input, results and truth for people, or empty for their file names.
+        titles: names of input, results, truth and uncertainty for people, or empty for their file names.
         worker_python: Python for the worker, empty to find one.
     """
 
     input: str
     results: Tuple[str, ...]
     truth: str = ""
+    uncertainty: str = ""
     bands: Tuple[int, ...] = ()
     peak: float = 0.0
     register: bool = False
@@ -70,7 +73,7 @@ class EvaluateRequest:
     @property
     def plane_titles(self) -> Dict[str, str]:
         """What people call the rasters; ``bicubic`` among them."""
-        names = self.names
+        names = {**self.names, "uncertainty": self.uncertainty} if self.uncertainty else self.names
         titles = self.titles or tuple(os.path.basename(name) or name for name in names.values())
         return {**dict(zip(names, titles)), BICUBIC: "Bicubic"}
 
@@ -88,10 +91,12 @@ class EvaluatedTile:
     Attributes:
         window: in pixels of the fine grid, from the corner of the evaluated part.
         figures: by candidate.
+        uncertainty_rank: rank correlation of the first result's uncertainty and error; NaN where it is not known.
     """
 
     window: Window
     figures: Mapping[str, Figures]
+    uncertainty_rank: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -108,11 +113,13 @@ class EvaluateResult:
         grid: of the evaluated part.
         settings: that were used.
         truth_shift: rows and columns of the fine grid by which the truth was moved, None where it was not asked for.
-        truth_spread: median distance of single windows from that shift, in the same pixels.
+        truth_spread: median distance of single windows from that shift, in the same pixels; NaN with only one window.
         matched: mean change that the matching of histograms made, by candidate and band; empty without.
         land_cover: by raster, empty without training polygons.
         histograms: ``(bands, bins)`` by raster on the fine grid.
         seconds: wall time.
+        corner: column and row of the evaluated part in pixels of the finest result.
+        uncertainty: how well the uncertainty of the first result foretells its error, None where none was given.
     """
 
     figures: Mapping[str, Figures]
@@ -129,11 +136,17 @@ class EvaluateResult:
     land_cover: Mapping[str, LandCoverFigures]
     histograms: Mapping[str, np.ndarray] = field(repr=False)
     seconds: float = 0.0
+    corner: Tuple[int, int] = (0, 0)
+    uncertainty: Optional[UncertaintyFigures] = None
 
     @property
     def against_truth(self) -> bool:
         """Whether there was a truth."""
         return self.settings.against_truth
+
+    def placed(self, window: Window) -> Window:
+        """A window of the evaluated part in pixels of the whole finest result."""
+        return window.shifted(*self.corner)
 
     def to_record(self) -> Dict[str, Any]:
         """JSON-serialisable record; None in place of NaN and infinity."""
@@ -152,17 +165,18 @@ class EvaluateResult:
             "truth_shift_spread": _plain(self.truth_spread),
             "histogram_matching": {name: list(values) for name, values in self.matched.items()},
             "land_cover": {name: item.to_record() for name, item in self.land_cover.items()},
+            "uncertainty": self.uncertainty and self.uncertainty.to_record(),
             "tiles": len(self.tiles),
             "seconds": self.seconds,
         }
-
 
     def short_record(self) -> Dict[str, Any]:
         """The record without what is told by band and by edge."""
         record = self.to_record()
         for figures in record["figures"].values():
             del figures["per_band"]
-        return {key: record[key] for key in ("reference", "range", "titles", "ranking", "figures", "land_cover")}
+        kept = ("reference", "range", "titles", "ranking", "figures", "land_cover", "uncertainty")
+        return {key: record[key] for key in kept}
 
 
 def _plain(value: float) -> Optional[float]:

@@ -120,7 +120,7 @@ def sharpening_steps(
             "fusion."
         )
     elif own.any_bands or own.per_band:
-        return (SharpeningStep(own, tuple(left)),)
+        steps, left = [SharpeningStep(own, tuple(left))], []
     else:
         finest = [band for band in layer if band.number - 1 in result and band.number - 1 < fine]
         found = match_bands(own.input_bands, finest)

@@ -12,8 +12,13 @@ from sr_plugin.pipeline.request import SuperResolveRequest
 from sr_plugin.raster.source import BandInfo, RasterSource
 
 
-def chosen_type(request: SuperResolveRequest, bands: Sequence[BandInfo]) -> str:
+def chosen_type(request: SuperResolveRequest, bands: Sequence[BandInfo], own: str = "") -> str:
     """Pixel type of the result, by its numpy name.
+
+    Args:
+        request: what the user asks for.
+        bands: bands whose values the result has.
+        own: type of the model's results, where they are another thing than the input.
 
     Raises:
         ParameterError: when the one asked for is none.
@@ -21,7 +26,7 @@ def chosen_type(request: SuperResolveRequest, bands: Sequence[BandInfo]) -> str:
     if request.spread:
         return "float32"
     if not request.output_type:
-        return common_type([b.pixel_type for b in bands]).name
+        return common_type([*([own] if own else []), *(b.pixel_type for b in bands)]).name
     if request.output_type not in PIXEL_TYPES:
         raise ParameterError(f"'{request.output_type}' is no output type.", f"Use one of {', '.join(PIXEL_TYPES)}.")
     return request.output_type
@@ -34,11 +39,19 @@ def _default_nodata(pixel_type: str) -> float:
 
 
 def marks_gaps_by_mask(
-    request: SuperResolveRequest, source: RasterSource, bands: Sequence[BandInfo], pixel_type: str
+    request: SuperResolveRequest, source: RasterSource, bands: Sequence[BandInfo], pixel_type: str, gaps: bool
 ) -> bool:
-    """True where gaps are marked by a mask band: on request, or where the source does and no value can be nodata."""
+    """True where gaps are marked by a mask band: on request, or where the source does and no value can be nodata.
+
+    Args:
+        request: what the user asks for.
+        source: the raster on whose grid the result lies.
+        bands: those of the result, whatever raster they come from.
+        pixel_type: of the result.
+        gaps: pixels of the result may be gaps even without polygons that leave some out.
+    """
     if request.gaps_as_mask:
-        return request.mask is not None or source.may_have_gaps([band.number for band in bands])
+        return request.mask is not None or gaps
     declared = request.nodata is not None or any(band.nodata is not None for band in bands)
     return source.masked and not declared and not pixel_type.startswith("float")
 

@@ -300,10 +300,12 @@ def _plan(
         )
     check_spread(request, card, fed)
     numbers = [info.number for info in infos]
-    pixel_type = chosen_type(request, infos)
+    own = card.value_range.out_type
+    pixel_type = chosen_type(request, infos[fed:] if own else infos, own)
     marked_gaps = source.masked or any(i.pixel_type.startswith("float") for i in infos) or request.mask is not None
-    mask_band = marks_gaps_by_mask(request, source, infos, pixel_type)
-    margin = _margin(request, card, source.may_have_gaps(numbers), feedback)
+    gaps = source.may_have_gaps(numbers)
+    mask_band = marks_gaps_by_mask(request, source, infos, pixel_type, gaps)
+    margin = _margin(request, card, gaps, feedback)
     sample = source.read_sample(numbers)
     valid = sample.valid if sample.valid is not None else np.ones(sample.data.shape, bool)
     scaling = choose_scaling(

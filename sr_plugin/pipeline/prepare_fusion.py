@@ -217,11 +217,12 @@ def _plan(
     finest, fine_numbers = read.sources[0], read.numbers[0]
     result_infos = [read.infos[number] for number in chain.result]
     pixel_type = chosen_type(request, result_infos)
-    mask_band = marks_gaps_by_mask(request, finest, result_infos, pixel_type)
     gaps = any(s.may_have_gaps(own) for s, own in zip(read.sources, read.numbers) if own)
     marked = any(i.pixel_type.startswith("float") for i in read.infos) or request.mask is not None or finest.masked
     # Cells that the coarser rasters do not have are gaps of the fused bands.
-    marked = marked or not all(_covers(place, s.grid, finest.grid) for place, s in _with_sources(places, read))
+    covered = all(_covers(place, s.grid, finest.grid) for place, s in _with_sources(places, read))
+    marked = marked or not covered
+    mask_band = marks_gaps_by_mask(request, finest, result_infos, pixel_type, gaps or not covered)
     choices, steps = _scalings(request, read, chain)
     for warning in dict.fromkeys(choice.warning for choice in choices if choice.warning):
         feedback.warning(warning)

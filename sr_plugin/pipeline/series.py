@@ -6,18 +6,21 @@ import contextlib
 import datetime
 import json
 import os
+import threading
 from dataclasses import dataclass, replace
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from sr_plugin.core.builtin import builtin_card
 from sr_plugin.core.card import MULTI_IMAGE, ModelCard
-from sr_plugin.core.errors import OutputError, ParameterError, UnsupportedRaster
+from sr_plugin.core.errors import Cancelled, OutputError, ParameterError, UnsupportedRaster
+from sr_plugin.core.job import JobPlan
 from sr_plugin.core.series import CHANGES, NO_VIEW, SeriesSettings, ViewPlace
 from sr_plugin.core.series_choices import MATCH_LOCAL, MATCHES
 from sr_plugin.core.series_dates import choose_views, date_in_text
 from sr_plugin.core.session import ModelSession
 from sr_plugin.pipeline.estimate import check_disk, estimate_run
 from sr_plugin.pipeline.memory import total_memory
+from sr_plugin.pipeline.output_values import chosen_nodata
 from sr_plugin.pipeline.partial_files import partial_files
 from sr_plugin.pipeline.prepare import PreparedRun, prepare_run
 from sr_plugin.pipeline.request import RunFeedback, SilentFeedback, SuperResolveRequest, SuperResolveResult
@@ -26,7 +29,7 @@ from sr_plugin.pipeline.superresolve import SessionFactory, packages_needed, sup
 from sr_plugin.raster.band_stack import BandStack
 from sr_plugin.raster.output_path import check_output_path
 from sr_plugin.raster.series_stack import PlacedView, make_series_stack, overlaps, place_view
-from sr_plugin.raster.source import RasterSource
+from sr_plugin.raster.source import BandInfo, RasterSource
 from sr_plugin.raster.writer import OutputBand
 from sr_plugin.runtime.find_python import find_worker_python
 from sr_plugin.runtime.worker_session import WorkerSession
@@ -122,8 +125,8 @@ def series_worker_factory(preferred_python: str = "") -> SessionFactory:
     """Sessions in a worker process that has what registration and the model need."""
 
     def open_session(card: ModelCard) -> ModelSession:
-        needs = packages_needed(card)
-        probe = find_worker_python("edges" if needs == "builtin" else needs, preferred_python or None)
+        # Whatever the model needs, views are registered with what edges are compared with.
+        probe = find_worker_python(packages_needed(card), preferred_python or None, also="edges")
         return WorkerSession(probe.path)
 
     return open_session
@@ -162,6 +165,9 @@ class _Series:
         if request.match not in MATCHES:
             raise ParameterError(f"'{request.match}' is no way to match values.", f"Use one of {', '.join(MATCHES)}.")
         sources = [RasterSource(view.input) for view in request.views]
+        # Also those of views that are left out: nobody wants to lose them.
+        masks = [RasterSource(view.mask) for view in request.views if view.mask]
+        _check_outputs(request, [file for source in (*sources, *masks) for file in source.files])
         dates = [date_of(view, source) for view, source in zip(request.views, sources)]
         chosen = choose_views(dates, request.reference_date, request.span_days)
         for numbers, reason in ((chosen.too_far, "beyond the span of days"), (chosen.undated, "of unknown date")):
@@ -215,19 +221,29 @@ class _HandedOn:
     def __init__(self, open_session: SessionFactory) -> None:
         self._open = open_session
         self._kept: Optional[ModelSession] = None
+        self._lock = threading.Lock()
+        self._ended = False
 
     def __call__(self, card: ModelCard) -> ModelSession:
         kept, self._kept = self._kept, None
         return kept if kept is not None and kept.alive else self._open(card)
 
     def keep(self, session: ModelSession) -> None:
-        """Give this session to the next who asks."""
-        self._kept = session
+        """Give this session to the next who asks; end it when nobody will."""
+        with self._lock:
+            ended = self._ended
+            if not ended:
+                self._kept = session
+        if ended:
+            session.kill()
 
     def end(self) -> None:
         """End a session that nobody asked for."""
-        if self._kept is not None:
-            self._kept.kill()
+        with self._lock:
+            self._ended = True
+            kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.kill()
 
 
 class _Preparation:
@@ -237,12 +253,12 @@ class _Preparation:
         self._request, self._mounts, self._sessions = request, mounts, sessions
         self.reports: Tuple[ViewReport, ...] = ()
         self._image: Optional[PreparedRun] = None
+        self._reference_mask = ""
 
     def image(self, request: SuperResolveRequest, feedback: RunFeedback, open_session: SessionFactory) -> PreparedRun:
         """Check the series and plan its fusion; see :func:`prepare_run`."""
         series = _Series(self._request, feedback)
-        others = [file for placed in series.placed for file in placed.source.files]
-        check_output_path(request.output, others)
+        self._reference_mask = series.views[0].mask
         first = replace(request, input=series.views[0].input)
         base = prepare_run(first, feedback, open_session, (MULTI_IMAGE,))
         bands = base.plan.source.bands
@@ -263,7 +279,7 @@ class _Preparation:
             for view, date, place, fact, placed in zip(series.views, series.dates, found.views, facts, series.placed)
         )
         for report in self.reports[1:]:
-            _tell(report, feedback)
+            _tell(report, feedback, self._request.register)
         self._image = self._planned(base, found, name, stack)
         return self._image
 
@@ -283,20 +299,21 @@ class _Preparation:
         planes = range(1, series.planes + 1)
         size = sum(4 for _ in planes)
         arrays, origins = read_windows(stack, planes, spread_windows(base.plan.area, size))
-        feedback.message(f"Registering {len(series.views) - 1} view(s) on {len(arrays)} window(s).")
+        register = self._request.register
+        told = f"{len(series.views) - 1} view(s) on {len(arrays)} window(s)"
+        feedback.message(
+            f"Registering {told}." if register else f"Matching the values of {told}; the georeference is believed."
+        )
+        if feedback.cancelled():
+            raise Cancelled("The run was cancelled.")
         session = open_session(base.plan.card)
         try:
-            answer = session.place_views(arrays, series, origins)
+            answer = session.place_views(arrays, series, origins, register)
         except BaseException:
             session.kill()
             raise
         self._sessions.keep(session)
-        found = SeriesSettings.from_wire(answer["series"])
-        if not self._request.register:
-            kept = zip(found.views, series.views)
-            places = tuple(replace(new, shift=old.shift, field=()) for new, old in kept)
-            found = replace(found, views=places)
-        return found, list(answer["views"])
+        return SeriesSettings.from_wire(answer["series"]), list(answer["views"])
 
     def _planned(self, base: PreparedRun, series: SeriesSettings, name: str, stack: BandStack) -> PreparedRun:
         """The plan of one raster, turned into one of the stack."""
@@ -304,6 +321,10 @@ class _Preparation:
         source = RasterSource(name)
         identity = source.identity(range(1, series.planes + 1))
         card = plan.card
+        infos = RasterSource(plan.source.dataset).bands(plan.source.bands)
+        # Gaps of the raster itself are known already; where it is clear, the result is.
+        clouded = bool(self._reference_mask)
+        mask_band = plan.mask_band or (clouded and request.gaps_as_mask)
         margin = request.margin if request.margin is not None else (card.reach or plan.margin) + _MATCH_REACH
         tile = request.tile or _tile(card, margin, series)
         multiple = card.tiles.multiple_of
@@ -313,16 +334,17 @@ class _Preparation:
             settings=replace(plan.settings, series=series, backend=_runtime(card)),
             margin=margin,
             tile=max(multiple, tile // multiple * multiple),
-            nodata=_nodata(plan.nodata, plan.mask_band, plan.settings.output_type),
+            nodata=None if mask_band else _nodata(request, infos, plan, clouded),
+            mask_band=mask_band,
         )
         count = card.output_count(series.bands)
-        infos = RasterSource(plan.source.dataset).bands(plan.source.bands)
         output = replace(
             base.output,
             bands=[OutputBand.like(info) for info in infos] if count == len(infos) else base.output.bands,
             metadata=self._metadata(base.output.metadata),
             tile=whole.tile * card.scale,
             nodata=whole.nodata,
+            mask_band=mask_band,
         )
         estimate = estimate_run(whole, output)
         check_disk(estimate, output.path, partial_files(output.path, whole.digest).raster)
@@ -386,14 +408,15 @@ def _tile(card: ModelCard, margin: int, series: SeriesSettings) -> int:
     return max(128, min(512, side // 64 * 64))
 
 
-def _nodata(declared: Optional[float], mask_band: bool, pixel_type: str) -> Optional[float]:
+def _nodata(request: SuperResolveRequest, bands: Sequence[BandInfo], plan: JobPlan, clouded: bool) -> Optional[float]:
     """Nodata of the result: a series may have gaps where its reference declares none."""
-    if declared is not None or mask_band:
-        return declared
-    return float("nan") if pixel_type.startswith("float") else None
+    if plan.nodata is not None:
+        return plan.nodata
+    kind = plan.settings.output_type
+    return chosen_nodata(request, bands, kind, clouded or kind.startswith("float"))
 
 
-def _tell(report: ViewReport, feedback: RunFeedback) -> None:
+def _tell(report: ViewReport, feedback: RunFeedback, register: bool) -> None:
     row, column = report.shift
     where = f"'{report.name}'" + (f" of {report.date.isoformat()}" if report.date else "")
     told = f"{where}: shifted by {row:+.3f} rows and {column:+.3f} columns"
@@ -402,13 +425,20 @@ def _tell(report: ViewReport, feedback: RunFeedback) -> None:
         feedback.message(f"{told} ({agree if report.windows > 1 else 'by one window'}).")
     elif report.clear < 0.05:
         feedback.warning(f"{where} shows next to nothing of this place, so it adds next to nothing.")
+    elif not register:
+        feedback.message(f"{told} by its georeference.")
     else:
         feedback.warning(f"{where} could not be registered; its georeference is believed.")
 
 
+def _check_outputs(request: SeriesRequest, source_files: Sequence[str]) -> None:
+    for path in (request.run.output, request.changes) if request.changes else (request.run.output,):
+        check_output_path(path, source_files)
+
+
 def _check_changes(request: SeriesRequest) -> None:
-    if request.changes and os.path.abspath(request.changes) == os.path.abspath(request.run.output):
-        raise OutputError("Result and changes have the same file name.")
+    if request.changes and os.path.realpath(request.changes) == os.path.realpath(request.run.output):
+        raise OutputError("Result and changes have the same file name.", "Give them different names.")
     if request.run.consistency or request.run.luminance:
         raise UnsupportedRaster("Consistency and luminance mode are for single rasters, not for series.")
 

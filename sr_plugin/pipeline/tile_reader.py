@@ -17,7 +17,7 @@ from sr_plugin.pipeline.prepare import PreparedRun
 from sr_plugin.pipeline.threads import put_patiently, start_thread
 from sr_plugin.raster.fill import fill_gaps
 from sr_plugin.raster.polygon_mask import PolygonMask
-from sr_plugin.raster.series_stack import views_of_stack
+from sr_plugin.raster.series_stack import on_reference, views_of_stack
 from sr_plugin.raster.source import RasterSource, RasterTile
 
 _AHEAD = 2
@@ -147,6 +147,7 @@ class TileReader:
         """A stack of views: which of them are valid travels with it, and a pixel of the result needs one of them."""
         data, seen = views_of_stack(pixels, self._run.plan.settings.series)
         place = tile.core.shifted(-tile.read.col, -tile.read.row)
+        seen = on_reference(seen, self._run.plan.settings.series)
         valid = seen[:, place.row : place.bottom, place.col : place.right].any(axis=0)[None]
         if not valid.any():
             return ReadTile(tile, None)

@@ -193,7 +193,8 @@ def follow(folder: JobFolder, feedback: TrainingFeedback, pid: int = 0) -> JobSt
         for line in lines:
             feedback.figures(line)
         feedback.status(status)
-        gone = has_ended(pid) if pid else taken and not busy
+        ended = has_ended(pid) if pid else None
+        gone = taken and not busy if ended is None else ended
         if gone and not folder.busy:
             break
         if not taken and time.monotonic() - begun > START_SECONDS:

@@ -20,6 +20,8 @@ from sr_plugin.pipeline.training_job import known_jobs
 
 #: Validations and checkpoints of a training that is shorter than its preset.
 _FEWEST_LOOKS = 20
+#: What of a plan belongs to its own training.
+_OWN = ("name", "dataset", "start", "family", "version")
 
 
 def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> Dict[str, Any]:
@@ -33,8 +35,8 @@ def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> Dict[str, A
 
 
 def _shortened(plan: TrainingPlan, steps: int) -> TrainingPlan:
-    """A preset for another number of steps: what counts in steps keeps its share."""
-    share = steps / plan.steps
+    """A plan for another number of steps: what counts in steps keeps its share."""
+    share = steps / max(1, plan.steps)
 
     def scaled(count: int) -> int:
         return int(round(count * share))
@@ -53,6 +55,13 @@ def _shortened(plan: TrainingPlan, steps: int) -> TrainingPlan:
     )
 
 
+def _based(plan: TrainingPlan, base: Mapping[str, Any]) -> TrainingPlan:
+    """A plan with the settings of an earlier one, without what belongs to the earlier training."""
+    own = {*_OWN, *(() if base.get("family") == plan.family else ("hyperparameters",))}
+    settings = {name: value for name, value in base.items() if name not in own}
+    return plan_from_json(merged(plan_to_json(plan), settings), checked=False)
+
+
 def make_plan(
     dataset: str,
     preset_name: str,
@@ -61,6 +70,7 @@ def make_plan(
     name: str = "",
     steps: Optional[int] = None,
     changes: Optional[Mapping[str, Any]] = None,
+    base: Optional[Mapping[str, Any]] = None,
 ) -> TrainingPlan:
     """A plan that can be worked, as far as can be told without reading all of the dataset.
 
@@ -70,8 +80,10 @@ def make_plan(
         model: name or file of the model to go on from; empty for fresh weights.
         family: architecture of fresh weights; empty for the usual one of the dataset's kind.
         name: of the model that comes out; empty for one that is made up.
-        steps: other number of steps than the preset's, whose parts keep their shares.
+        steps: other number of steps than that of preset and ``base``, whose parts keep their shares.
         changes: settings that are to be otherwise, nested as in a plan's file.
+        base: settings of an earlier plan, which are put over the preset's before anything else; its hyperparameters
+            count where it has the same architecture.
 
     Raises:
         DatasetUnreadable: when the folder holds no dataset.
@@ -84,8 +96,6 @@ def make_plan(
             f"The preset '{preset_name}' is not for datasets of the kind '{card.kind}'.", "Choose another preset."
         )
     plan = preset(preset_name, name or "model", dataset)
-    if steps:
-        plan = _shortened(plan, steps)
     if model:
         start = find_model(model)
         if not start.weights:
@@ -96,6 +106,9 @@ def make_plan(
             raise ParameterError("Fine-tuning needs a model to go on from.", "Choose a model, or the preset 'content'.")
         chosen = family or usual_family(card)
         plan = replace(plan, family=chosen, name=name or usable_name(f"{card.name}-{chosen}"))
+    plan = _based(plan, base) if base else plan
+    if steps:
+        plan = _shortened(plan, steps)
     plan = plan_from_json(merged(plan_to_json(plan), changes or {}))
     # The process that works the plan has another current folder.
     content = replace(plan.content, vgg=os.path.abspath(plan.content.vgg)) if plan.content.vgg else plan.content

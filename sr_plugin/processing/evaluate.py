@@ -79,6 +79,10 @@ class EvaluateAlgorithm(Algorithm):
                 "detail that is wrong but averages out is not seen."
             ),
             tr(
+                "The uncertainty of the first result is judged by the truth: how well it ranks the errors, and how "
+                "large they are where it is low. A low uncertainty is no proof."
+            ),
+            tr(
                 "The rasters are brought together by their position and must have the same CRS. Only pixels that are "
                 "valid in all of them count, so that all are judged by the same pixels. Tiles add up exactly: figures "
                 "do not depend on the tile size."
@@ -104,9 +108,12 @@ class EvaluateAlgorithm(Algorithm):
         """Refuse what can be seen to be wrong before the run starts."""
         results = parameters.get("RESULTS")
         texts = [parameters.get("INPUT"), *(results if isinstance(results, list) else []), parameters.get("TRUTH")]
+        texts.append(parameters.get("UNCERTAINTY"))
         for text in texts:
             if isinstance(text, str) and text and self._layer(text, context) is None and why_not_readable(text):
                 return False, why_not_readable(text)
+        if parameters.get("UNCERTAINTY") not in (None, "") and parameters.get("TRUTH") in (None, ""):
+            return False, tr("Without a truth an uncertainty cannot be judged. Give a truth, or leave it out.")
         if parameters.get("POLYGONS") not in (None, "") and not self.parameterAsString(
             parameters, "CLASS_FIELD", context
         ):
@@ -116,10 +123,10 @@ class EvaluateAlgorithm(Algorithm):
     def prepare(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> None:
         """Note dataset names, the CRS and polygons while the main thread holds the layers still."""
         results = parameters.get("RESULTS")
-        for name in ("INPUT", "RESULTS", "TRUTH"):
+        for name in ("INPUT", "RESULTS", "TRUTH", "UNCERTAINTY"):
             values = results if name == "RESULTS" and isinstance(results, (list, tuple)) else [parameters.get(name)]
             for value in values:
-                if value in (None, "") and name == "TRUTH":
+                if value in (None, "") and name in ("TRUTH", "UNCERTAINTY"):
                     continue
                 layer = self._layer(value, context)
                 if layer is None:
@@ -150,6 +157,7 @@ class EvaluateAlgorithm(Algorithm):
             told[key.upper()] = value
             told[f"{key.upper()}_BICUBIC"] = result.figures[BICUBIC].overall[key]
         shift = result.truth_shift or (math.nan, math.nan)
+        told["UNCERTAINTY_RANK"] = result.uncertainty.rank if result.uncertainty else math.nan
         told.update(TRUTH_SHIFT_ROWS=shift[0], TRUTH_SHIFT_COLUMNS=shift[1])
         told.update(BEST=result.titles[result.ranking[0][0]], SUMMARY=json.dumps(result.short_record()))
         return told
@@ -166,6 +174,7 @@ class EvaluateAlgorithm(Algorithm):
             input=self._datasets["INPUT"][0],
             results=tuple(self._datasets.get("RESULTS", ())),
             truth=self._datasets.get("TRUTH", [""])[0],
+            uncertainty=self._datasets.get("UNCERTAINTY", [""])[0],
             bands=() if bands in (None, "", []) else tuple(self.parameterAsInts(parameters, "BANDS", context)),
             peak=self.parameterAsDouble(parameters, "DATA_RANGE", context),
             register=self.parameterAsBoolean(parameters, "REGISTER", context),

@@ -58,6 +58,13 @@ def input_parameters() -> List[QgsProcessingParameterDefinition]:
             ),
         ),
         _with_help(
+            QgsProcessingParameterRasterLayer("UNCERTAINTY", tr("Uncertainty of the first result"), None, True),
+            tr(
+                "What Super-resolve raster has written as Uncertainty together with the first result. The report tells "
+                "how well it ranks the true errors. Needs a truth."
+            ),
+        ),
+        _with_help(
             QgsProcessingParameterBand("BANDS", tr("Bands (not set: all in common)"), None, "INPUT", True, True),
             tr("Bands of the input; of the other rasters the bands of the same names are taken."),
         ),
@@ -157,6 +164,7 @@ def declared_outputs() -> List[QgsProcessingOutputDefinition]:
         outputs.append(QgsProcessingOutputNumber(f"{metric.key.upper()}_BICUBIC", tr("{} of bicubic").format(title)))
     return [
         *outputs,
+        QgsProcessingOutputNumber("UNCERTAINTY_RANK", tr("Rank correlation of uncertainty and error")),
         QgsProcessingOutputNumber("TRUTH_SHIFT_ROWS", tr("Rows by which the truth was moved")),
         QgsProcessingOutputNumber("TRUTH_SHIFT_COLUMNS", tr("Columns by which the truth was moved")),
         QgsProcessingOutputString("BEST", tr("Name of the best raster")),

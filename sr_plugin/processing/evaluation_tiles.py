@@ -66,7 +66,8 @@ def _feature(number: int, tile: EvaluatedTile, result: EvaluateResult, fields: Q
     corners += ((window.right, window.bottom), (window.col, window.bottom))
     feature = QgsFeature(fields)
     feature.setGeometry(QgsGeometry.fromPolygonXY([[QgsPointXY(*result.grid.to_map(*place)) for place in corners]]))
-    values: List[object] = [number, window.col, window.row, next(iter(tile.figures.values())).pixels]
+    seen = result.placed(window)
+    values: List[object] = [number, seen.col, seen.row, next(iter(tile.figures.values())).pixels]
     for figures in tile.figures.values():
         values += [_known(figures.overall[key]) for key in _METRICS]
     psnr = [tile.figures[name].overall["psnr"] for name in ("result", BICUBIC)]

@@ -80,7 +80,8 @@ def source_parameters() -> List[QgsProcessingParameterDefinition]:
             _rasters("LOW", tr("Rasters of low resolution")),
             tr(
                 "For 'sensors': each is paired with every raster of high resolution that overlaps it and is near in "
-                "time. For 'fusion': the bands that are to be sharpened."
+                "time. For 'fusion': the bands that are to be sharpened, "
+                "those of each product at the place of its finer bands."
             ),
         ),
         _help(

@@ -64,6 +64,11 @@ class ProductAlgorithm(SuperResolveAlgorithm):
         """
         raise NotImplementedError
 
+    @property
+    def files_beside(self) -> Tuple[str, ...]:
+        """Local files that are read besides the product, and must not be written over either."""
+        return ()
+
     def selection(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> BandSelection:
         """What the parameters take from the product."""
         # Imported here: loading the plugin must stay fast.
@@ -121,7 +126,7 @@ class ProductAlgorithm(SuperResolveAlgorithm):
         product = self._product or self._open(parameters, context)
         if self.parameterAsBoolean(parameters, "ONE_FILE_PER_BAND", context):
             local = [band.path for band in product.bands if os.path.isfile(band.path)]
-            check_band_files(request.output, product.names, local)
+            check_band_files(request.output, product.names, [*local, *self.files_beside])
         factory = worker_factory(request.worker_python)
         told = ProcessingFeedback(feedback)
         try:
@@ -154,6 +159,8 @@ class ProductAlgorithm(SuperResolveAlgorithm):
         gaps = self.parameterAsEnumString(parameters, "GAPS", context)
         return dataclasses.replace(
             request,
+            # The stack that is laid apart lives too short to be optimised; its bands' files are.
+            cog=request.cog and not self.parameterAsBoolean(parameters, "ONE_FILE_PER_BAND", context),
             output_type=request.output_type or self._output_type,
             gaps_as_mask=gaps == definitions.GAPS_MASK,
         )
@@ -177,7 +184,8 @@ class ProductAlgorithm(SuperResolveAlgorithm):
 
         feedback.setProgressText(tr("Writing one file per band"))
         options = self.create_options(parameters, context)
-        virtual, self._files = split_into_files(result.output, options, feedback.isCanceled)
+        cog = self.parameterAsBoolean(parameters, "COG", context)
+        virtual, self._files = split_into_files(result.output, options, feedback.isCanceled, cog)
         _load_instead(context, result.output, virtual)
         return dataclasses.replace(result, output=virtual)
 

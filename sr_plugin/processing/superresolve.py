@@ -168,13 +168,16 @@ class SuperResolveAlgorithm(Algorithm):
     ) -> Dict[str, Any]:
         """Run the pipeline and hand its figures to Processing."""
         # Imported here: the pipeline is needed by a run only, and loading the plugin must stay fast.
+        from sr_plugin.pipeline.spread_check import checked_with
         from sr_plugin.pipeline.superresolve import superresolve
 
         request = self.request(parameters, context)
         uncertainty = self.uncertainty_request(request, parameters, context)
         share = _share_of_result(request) if uncertainty is not None else 1.0
         told = ProcessingFeedback(feedback, 0.0, share)
-        result = self.finished(superresolve(request, told), parameters, context, feedback)
+        # What is wrong with the uncertainty is told before the result is computed.
+        prepare = checked_with(uncertainty) if uncertainty is not None else None
+        result = self.finished(superresolve(request, told, prepare=prepare), parameters, context, feedback)
         self._prepare_loading(request, result, context)
         outputs = {}
         if uncertainty is not None:

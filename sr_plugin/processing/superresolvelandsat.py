@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
-from qgis.core import QgsProcessingContext, QgsProcessingFeedback, QgsRasterLayer
+from qgis.core import QgsProcessingContext, QgsProcessingFeedback, QgsProviderRegistry, QgsRasterLayer
 
 from sr_plugin.core.errors import SourceNotFound, SourceUnreadable
 from sr_plugin.processing import superresolvelandsat_parameters as definitions
@@ -28,7 +29,7 @@ class SuperResolveLandsatAlgorithm(ProductAlgorithm):
 
     def __init__(self) -> None:
         super().__init__()
-        self._target: Optional[Tuple[Grid, str]] = None
+        self._target: Optional[Tuple[Grid, str, Tuple[str, ...]]] = None
         self._alignment: Optional[Alignment] = None
 
     def name(self) -> str:
@@ -85,6 +86,11 @@ class SuperResolveLandsatAlgorithm(ProductAlgorithm):
 
         return open_landsat(name)
 
+    @property
+    def files_beside(self) -> Tuple[str, ...]:
+        """Those of the layer to align to."""
+        return self._target[2] if self._target is not None else ()
+
     def selection(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> BandSelection:
         """What the parameters take from the product, and as which numbers."""
         values = self.parameterAsEnumString(parameters, "VALUES", context)
@@ -100,7 +106,7 @@ class SuperResolveLandsatAlgorithm(ProductAlgorithm):
         layer = self.parameterAsRasterLayer(parameters, "ALIGN_TO", context)
         if layer is None or not layer.isValid():
             raise SourceNotFound(tr("The layer to align to is missing or cannot be opened."))
-        self._target = _grid_of(layer), layer.name()
+        self._target = _grid_of(layer), layer.name(), _files_of(layer)
 
     def request(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> SuperResolveRequest:
         """What the parameters ask for; where the result is aligned, the run that comes before that."""
@@ -112,8 +118,8 @@ class SuperResolveLandsatAlgorithm(ProductAlgorithm):
         from sr_plugin.raster.source import RasterSource
 
         source = RasterSource(self._dataset)
-        grid, name = self._target
-        self._alignment = plan_alignment(request, grid, source.grid, name, source.files)
+        grid, name, files = self._target
+        self._alignment = plan_alignment(request, grid, source.grid, name, source.files, files)
         return unaligned(request, self._alignment)
 
     def finished(
@@ -146,3 +152,16 @@ def _grid_of(layer: QgsRasterLayer) -> Grid:
     step = (layer.rasterUnitsPerPixelX(), layer.rasterUnitsPerPixelY())
     corner = (extent.xMinimum(), step[0], 0.0, extent.yMaximum(), 0.0, -step[1])
     return Grid(layer.width(), layer.height(), corner, layer.crs().toWkt(GDAL_WKT))
+
+
+def _files_of(layer: QgsRasterLayer) -> Tuple[str, ...]:
+    """Local files that a layer shows; its source may hold open options behind the file's name."""
+    from sr_plugin.raster.source import RasterSource
+
+    provider = layer.dataProvider().name()
+    path = str(QgsProviderRegistry.instance().decodeUri(provider, layer.source()).get("path") or "")
+    found = (path,) if os.path.isfile(path) else ()
+    for name in (layer.source(), path) if provider == "gdal" else ():
+        with contextlib.suppress(SourceNotFound, SourceUnreadable):
+            return (*found, *RasterSource(name).files)
+    return found

@@ -58,7 +58,8 @@ class SuperResolveSentinel2Algorithm(ProductAlgorithm):
             tr(
                 "All bands at 10 m: models that fuse bands (DSen2) give the 20 m and 60 m bands the detail of the "
                 "10 m bands. Averaged back, they are what was measured, to within half a percent. All bands at 5 m or "
-                "2.5 m: a model for single images follows, tile by tile, without a copy in between."
+                "2.5 m: a model for single images follows, tile by tile, without a copy in between; means of its "
+                "pixels can differ by more."
             ),
             tr(
                 "<b>A model estimates detail; it does not measure it.</b> Do not read from the result what the sensor "

@@ -49,9 +49,10 @@ def input_parameters() -> List[QgsProcessingParameterDefinition]:
             tr(
                 "The chosen bands, finer by the factor of the model; or all twelve bands at 10 m, with the detail of "
                 "the 10 m bands in those of 20 m and 60 m (band fusion); or these once more finer, at 5 m or 2.5 m. "
-                "B10 sees clouds and not the ground, so it is never among all bands. Fused bands, averaged back to "
-                "20 m and 60 m, differ from the product's by half a percent at most; by rounding alone where the "
-                "result is kept consistent with the input."
+                "B10 sees clouds and not the ground, so it is never among all bands. Fused bands at 10 m, averaged "
+                "back to 20 m and 60 m, differ from the product's by half a percent at most; by rounding alone where "
+                "the result is kept consistent with the input. At 5 m and 2.5 m plain means can differ by more: the "
+                "models behind the fusion reckon with a sensor that sees beyond a pixel's edges."
             ),
         ),
         with_help(

@@ -8,6 +8,7 @@ from typing import Any, Dict, Optional, Tuple
 
 from qgis.core import QgsProcessing, QgsProcessingContext, QgsProcessingFeedback
 
+from sr_plugin.core.dataset import Dataset
 from sr_plugin.core.errors import ParameterError
 from sr_plugin.core.job_folder import JobFolder, JobStatus
 from sr_plugin.core.strict_json import parse_json
@@ -130,8 +131,8 @@ class TrainAlgorithm(Algorithm):
             raise ParameterError("The hyperparameters are no JSON object.", 'Write them as {"width": 32}.')
         return values
 
-    def _changes(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> Dict[str, Any]:
-        """What is to be otherwise than in the preset."""
+    def _changes(self, parameters: Dict[str, Any], context: QgsProcessingContext, base: bool) -> Dict[str, Any]:
+        """What is to be otherwise than in the preset, or in the file that is the base."""
         changes: Dict[str, Any] = {}
         whole, words = whole_parameters(), word_parameters()
         for name, place in plan_places().items():
@@ -142,26 +143,31 @@ class TrainAlgorithm(Algorithm):
             elif parameters.get(name) is not None:
                 number = self.parameterAsDouble(parameters, name, context)
                 changes[place] = int(number) if name in whole else number
-        for name, place in (("VGG", "content.vgg"), ("LICENCE", "licence"), ("DEVICE", "device")):
+        for name, place in (("VGG", "content.vgg"), ("LICENCE", "licence")):
             text = self.parameterAsString(parameters, name, context).strip()
             if text:
                 changes[place] = text
-        changes["precision"] = self.parameterAsEnumString(parameters, "PRECISION", context)
-        changes["seed"] = self.parameterAsInt(parameters, "SEED", context)
-        for name, place in (("TENSORBOARD", "tensorboard"), ("INSTALL", "install")):
-            changes[place] = self.parameterAsBool(parameters, name, context)
+        usual = {
+            "DEVICE": self.parameterAsString(parameters, "DEVICE", context).strip(),
+            "PRECISION": self.parameterAsEnumString(parameters, "PRECISION", context),
+            "SEED": self.parameterAsInt(parameters, "SEED", context),
+            "TENSORBOARD": self.parameterAsBool(parameters, "TENSORBOARD", context),
+            "INSTALL": self.parameterAsBool(parameters, "INSTALL", context),
+        }
+        for name, value in usual.items():
+            # A dialog gives all of them, so that a default does not tell that somebody chose it.
+            if value != "" and not (base and value == self.parameterDefinition(name).defaultValue()):
+                changes[name.lower()] = value
         hyperparameters = self._hyperparameters(parameters, context)
         if hyperparameters:
             changes["hyperparameters"] = hyperparameters
         return nested(changes)
 
     def _plan(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> TrainingPlan:
-        from sr_plugin.pipeline.training_request import make_plan, merged
+        from sr_plugin.pipeline.training_request import make_plan
 
-        changes = self._changes(parameters, context)
         file = self.parameterAsFile(parameters, "PLAN", context)
-        if file:
-            changes = merged(_settings_of(file), changes)
+        base = _settings_of(file) if file else None
         family = self.parameterAsEnumString(parameters, "ARCHITECTURE", context)
         steps = self.parameterAsInt(parameters, "STEPS", context) if parameters.get("STEPS") is not None else None
         return make_plan(
@@ -171,7 +177,8 @@ class TrainAlgorithm(Algorithm):
             "" if family == AUTO else family,
             self.parameterAsString(parameters, "NAME", context).strip(),
             steps,
-            changes,
+            self._changes(parameters, context, base is not None),
+            base,
         )
 
     def run_algorithm(
@@ -193,6 +200,9 @@ class TrainAlgorithm(Algorithm):
         else:
             plan = self._plan(parameters, context)
             folder = JobFolder(path or free_folder(plan.name))
+            warning = Dataset.open(plan.dataset).warning
+            if warning:
+                feedback.pushWarning(warning)
             pid = start_training(plan, folder, python)
         feedback.pushInfo(tr("Folder of the training: {}").format(folder.path))
         if self.parameterAsBool(parameters, "DETACH", context):
@@ -211,7 +221,7 @@ class TrainAlgorithm(Algorithm):
 
 
 def _settings_of(path: str) -> Dict[str, Any]:
-    """The settings of a plan's file, without what belongs to its own training.
+    """The settings of a plan's file.
 
     Raises:
         ParameterError: when it is no plan.
@@ -223,8 +233,7 @@ def _settings_of(path: str) -> Dict[str, Any]:
         raise ParameterError(f"The settings '{path}' cannot be read ({error}).") from error
     if not isinstance(values, dict):
         raise ParameterError(f"The settings '{path}' are no JSON object.")
-    own = ("name", "dataset", "start", "family", "version")
-    return {name: value for name, value in values.items() if name not in own}
+    return values
 
 
 def _results(folder: JobFolder, status: JobStatus) -> Dict[str, Any]:

@@ -221,7 +221,11 @@ def advanced_parameters() -> List[QgsProcessingParameterDefinition]:
             tr("For example CC-BY-4.0. Mind the licences of the data and of the model gone on from."),
             True,
         ),
-        _helped(plan, tr("A plan.json of an earlier training; what is chosen above wins over it."), True),
+        _helped(
+            plan,
+            tr("A plan.json of an earlier training; what is chosen otherwise than by default wins over it."),
+            True,
+        ),
     ]
 
 

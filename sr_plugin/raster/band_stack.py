@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 from xml.sax.saxutils import escape, quoteattr  # nosec B406: writes XML, reads none
 
 import numpy as np
@@ -160,7 +160,17 @@ class BandStack:
                 _mounted[folder] -= 1
                 if not _mounted[folder]:
                     del _mounted[folder]
-                    gdal.RmdirRecursive(folder)
+                    _remove(folder, self.documents)
+
+
+def _remove(folder: str, names: Iterable[str]) -> None:
+    with gdal_messages():
+        for name in names:
+            with suppress(RuntimeError):
+                gdal.Unlink(f"{folder}/{name}")
+        # Folders in memory go with their last file in some versions of GDAL, and removing them once more is an error.
+        with suppress(RuntimeError):
+            gdal.RmdirRecursive(folder)
 
 
 #: Stands in documents for the folder, whose name depends on them.

@@ -13,13 +13,13 @@ from typing import Any, Callable, Dict, Optional, Tuple
 
 from sr_plugin.core.errors import SourceUnreadable, UnsupportedRaster
 from sr_plugin.core.strict_json import parse_json
-from sr_plugin.raster.plain_xml import LARGEST_XML, number, parse_xml
+from sr_plugin.raster.plain_xml import number, parse_xml
 
 #: Key -> text, by the name of its group.
 Groups = Dict[str, Dict[str, str]]
 
 _FILE_NAME = re.compile(r"(.*)MTL\.(txt|xml|json)", re.IGNORECASE)
-_LINE = re.compile(r"\s*([A-Za-z0-9_]+)\s*=\s*(.*?)\s*")
+_KEY = re.compile(r"[A-Za-z0-9_]+")
 _BAND_FILE = re.compile(r"FILE_NAME_BAND_((?:ST_B)?\d{1,2}(?:_VCID_[12])?)")
 _SPACECRAFT = re.compile(r"LANDSAT_?([4-9])", re.IGNORECASE)
 _INSTRUMENTS = {"TM": "landsat-tm", "ETM": "landsat-tm", "OLI": "landsat-oli", "OLI_TIRS": "landsat-oli"}
@@ -28,6 +28,8 @@ _SURFACE_REFLECTANCE = (2.75e-5, -0.2)
 _SURFACE_TEMPERATURE = (0.00341802, 149.0)
 #: From this day on Landsat 7 scanned without its line corrector.
 _CORRECTOR_FAILED = "2003-05-31"
+#: Bytes of the largest file, and characters of the longest line that is read: many times those of real ones.
+_LARGEST, _LONGEST_LINE = 4 << 20, 4096
 #: Degrees above the horizon; with less, reflectance is a division by nothing.
 _LOWEST_SUN = 0.1
 _RADIANCE_UNIT = "W/(m2 sr um)"
@@ -141,12 +143,14 @@ def _groups_of_text(data: bytes, name: str) -> Groups:
     groups: Groups = {}
     opened = []
     for line in data.decode("utf-8", "replace").splitlines():
-        match = _LINE.fullmatch(line)
-        if match is None:
+        if len(line) > _LONGEST_LINE:
+            raise SourceUnreadable(f"The metadata file '{name}' has a line longer than any product's.", _HINT)
+        key, separator, value = (part.strip() for part in line.partition("="))
+        if not separator or not _KEY.fullmatch(key):
             if line.strip() == "END":
                 return groups
             continue
-        key, value = match.group(1).upper(), match.group(2).strip('"')
+        key, value = key.upper(), value.strip('"')
         if key == "GROUP":
             opened.append(value)
         elif key == "END_GROUP":
@@ -194,7 +198,7 @@ def read_metadata(data: bytes, name: str) -> LandsatMetadata:
         SourceUnreadable: when it is damaged.
         UnsupportedRaster: when it belongs to another kind of product.
     """
-    if len(data) > LARGEST_XML:
+    if len(data) > _LARGEST:
         raise SourceUnreadable(f"The metadata file '{name}' is larger than any product's.")
     groups = _READERS.get(name.rpartition(".")[2].lower(), _groups_of_text)(data, name)
     contents = ("PRODUCT_CONTENTS", "PRODUCT_METADATA")

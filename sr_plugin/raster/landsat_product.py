@@ -21,8 +21,7 @@ _FORMS = ("txt", "xml", "json")
 #: Names of scenes: those of Collection 1 and 2, and the older ones.
 _SCENE = re.compile(r"L[CETMO]0[1-9]_L[12]\w{2}_\d{6}_\d{8}|L[CETMO][1-9]\d{13}[A-Z]{3}\d{2}", re.IGNORECASE)
 #: Surface reflectance of Collection 1 was made on demand, with names, numbers and gaps of its own.
-_ON_DEMAND = re.compile(r"(?:.*_)?sr_band(\d)\.tiff?", re.IGNORECASE)
-_ON_DEMAND_QUALITY = re.compile(r"(?:.*_)?pixel_qa\.tiff?", re.IGNORECASE)
+_ON_DEMAND = re.compile(r"(.*_)?(?:sr_band(\d)|pixel_qa)\.tiff?", re.IGNORECASE)
 _ON_DEMAND_SCALE, _ON_DEMAND_NODATA = 1e-4, -9999.0
 _METADATA_NAMES = "..._MTL.txt, .xml or .json"
 
@@ -65,7 +64,7 @@ def open_landsat(name: str) -> Product:
     tree, entry = _open_tree(name.strip())
     metadata = read_metadata(tree.read(entry), _base(entry))
     tree = tree.below(entry.rpartition("/")[0])
-    product = _product(tree, metadata)
+    product = _product(tree, metadata, metadata_stem(_base(entry)) or "")
     return replace(product, notes=_notes(tree, metadata))
 
 
@@ -116,17 +115,18 @@ def _metadata_entry(tree: FileTree) -> str:
     return min(shallow, key=lambda entry: _FORMS.index(entry.rpartition(".")[2].lower()))
 
 
-def _product(tree: FileTree, metadata: LandsatMetadata) -> Product:
+def _product(tree: FileTree, metadata: LandsatMetadata, stem: str) -> Product:
     table = sensor_named(metadata.sensor).bands
     files = {_base(entry).lower(): path for entry, path in tree.entries.items()}
     bands = _bands(files, metadata, table)
     level, missing = metadata.level, _missing(files, metadata)
     masks = _masks(files, metadata)
     if not bands:
-        on_demand = _on_demand_bands(tree, metadata, table)
+        ordered = _on_demand_files(tree, stem)
+        on_demand = _on_demand_bands(ordered, metadata, table)
         if on_demand:
             bands, missing, level = on_demand, {}, "L2"
-            masks = _on_demand_masks(tree)
+            masks = _on_demand_masks(ordered)
     if not bands and not missing:
         raise SourceUnreadable(f"The metadata of '{metadata.title or tree.title}' list no band files.")
     return Product(
@@ -180,23 +180,47 @@ def _masks(files: Dict[str, str], metadata: LandsatMetadata) -> Tuple[MaskLayer,
     return (MaskLayer(path, 1, flags, flags=True),) if path and flags else ()
 
 
-def _on_demand_bands(tree: FileTree, metadata: LandsatMetadata, table: BandTable) -> List[ProductBand]:
-    found = {}
+def _on_demand_files(tree: FileTree, stem: str) -> Dict[str, str]:
+    """Files of the scene that a metadata file describes: number of the band, or ``""`` for the quality -> path.
+
+    Args:
+        tree: several scenes may lie side by side in it.
+        stem: what stands before ``MTL`` in the metadata file's name, and before ``sr_band1`` in those of its bands.
+            Only where there are none such, files without the name of a scene are taken.
+
+    Raises:
+        UnsupportedRaster: when it cannot be told which scene's files belong to the metadata file.
+    """
+    scenes: Dict[Tuple[str, str], Dict[str, str]] = {}
     for entry, path in tree.entries.items():
         match = _ON_DEMAND.fullmatch(_base(entry))
-        if match and f"B{match.group(1)}" in table:
-            common, wavelength = table[f"B{match.group(1)}"]
-            name = f"SR_B{match.group(1)}"
+        if match:
+            scene = ((match.group(1) or "").lower(), entry.rpartition("/")[0])
+            scenes.setdefault(scene, {})[match.group(2) or ""] = path
+    own = [scene for scene in scenes if scene[0] == stem.lower()] or [scene for scene in scenes if not scene[0]]
+    if not own and not _is_scene(stem):
+        own = list(scenes)
+    if len(own) > 1:
+        raise UnsupportedRaster(
+            f"'{tree.title}' holds the files of {len(own)} scenes, and the metadata file's name tells none of them.",
+            "Put every scene into a folder of its own, with its metadata file.",
+        )
+    return scenes[own[0]] if own else {}
+
+
+def _on_demand_bands(files: Dict[str, str], metadata: LandsatMetadata, table: BandTable) -> List[ProductBand]:
+    found = []
+    for digit, path in sorted(files.items()):
+        if f"B{digit}" in table:
+            common, wavelength = table[f"B{digit}"]
+            name = f"SR_B{digit}"
             numbers = (_ON_DEMAND_SCALE, 0.0, _ON_DEMAND_NODATA)
-            found[name] = ProductBand(name, path, metadata.resolution(name), wavelength, *numbers, common)
-    return [found[name] for name in sorted(found)]
+            found.append(ProductBand(name, path, metadata.resolution(name), wavelength, *numbers, common))
+    return found
 
 
-def _on_demand_masks(tree: FileTree) -> Tuple[MaskLayer, ...]:
-    for entry, path in tree.entries.items():
-        if _ON_DEMAND_QUALITY.fullmatch(_base(entry)):
-            return (MaskLayer(path, 1, SURFACE_FLAGS, flags=True),)
-    return ()
+def _on_demand_masks(files: Dict[str, str]) -> Tuple[MaskLayer, ...]:
+    return (MaskLayer(files[""], 1, SURFACE_FLAGS, flags=True),) if "" in files else ()
 
 
 def _notes(tree: FileTree, metadata: LandsatMetadata) -> Tuple[str, ...]:

@@ -29,9 +29,23 @@ def check_output_path(path: str, source_files: Sequence[str]) -> None:
         raise OutputError(f"The folder '{folder}' does not exist.", "Create it, or choose another folder.")
     if os.path.isdir(path):
         raise OutputError(f"'{path}' is a folder.", "Give the name of a file in it.")
-    if os.path.exists(path) and any(os.path.samefile(source, path) for source in source_files):
-        raise OutputError("The output is the input itself, which is never modified.", "Choose another file name.")
+    check_not_among(path, source_files)
     if os.path.exists(path) and not os.access(path, os.W_OK):
         raise OutputError(f"The file '{path}' is there already and may not be replaced.")
     if not os.access(folder, os.W_OK):
         raise OutputError(f"The folder '{folder}' may not be written to.")
+
+
+def check_not_among(path: str, source_files: Sequence[str], what: str = "the input itself") -> None:
+    """Make sure that what is written is none of the files that are read.
+
+    Args:
+        path: of the output.
+        source_files: what is read.
+        what: these files, as the message calls them.
+
+    Raises:
+        OutputError: when it is one.
+    """
+    if os.path.exists(path) and any(os.path.exists(f) and os.path.samefile(f, path) for f in source_files):
+        raise OutputError(f"The output is {what}, which is never modified.", "Choose another file name.")

@@ -20,6 +20,9 @@ _SLACK = 0.02
 #: Source pixels around a window that cubic convolution needs, with one to spare.
 _MARGIN = 3
 _GAP = -3.0e38
+#: Values of a source, all bands and the mask together, that are averaged at a time; what rounding may do to shares and
+#: lengths.
+_STRIP, _ROUNDING = 1 << 24, 1e-4
 Box = Tuple[float, float, float, float]
 
 
@@ -42,6 +45,7 @@ class PlaneReader:
         ratio: above 1 where every source pixel covers exactly ``ratio`` x ``ratio`` target pixels: source pixels are
             then given as they are, for windows that begin and end at multiples of ``ratio``.
         reduction: source pixels read per target pixel along a side, at least 1.
+        span: target pixels per source pixel along a side, the mean of both axes; whole or not.
 
     Raises:
         ParameterError: when the grids are turned or mirrored against each other.
@@ -63,6 +67,7 @@ class PlaneReader:
         self._origin, self._step = _relation(placed, grid, source.name)
         self.ratio = self._whole_ratio(grid)
         self.reduction = max(1.0, *self._step)
+        self.span = 1 / math.sqrt(self._step[0] * self._step[1])
 
     def _whole_ratio(self, grid: Grid) -> int:
         """Target pixels per source pixel along both axes; 0 where the grids are not nested."""
@@ -132,8 +137,8 @@ class PlaneReader:
         if self.ratio:
             box = tuple(round(value) for value in box)
             return self._planes(numbers, box, size, gdal.GRIORA_NearestNeighbour)
-        if self._step[0] > 1 or self._step[1] > 1:
-            return self._planes(numbers, box, size, gdal.GRIORA_Average)
+        if max(self._step) > 1 + _ROUNDING:
+            return self._averaged(numbers, box, size)
         return self._interpolated(numbers, box, size)
 
     def _planes(
@@ -148,6 +153,38 @@ class PlaneReader:
             if band.GetMaskFlags() != gdal.GMF_ALL_VALID:
                 valid &= band.GetMaskBand().ReadAsArray(*box, **buffer) != 0
         return np.stack(data).astype(np.float32, copy=False), valid
+
+    def _averaged(self, bands: Sequence[gdal.Band], box: Box, size: Tuple[int, int]) -> Tuple[np.ndarray, np.ndarray]:
+        """Means in floating point, valid where all that they are made of is; in strips, for memory."""
+        data = np.empty((len(bands), size[1], size[0]), np.float32)
+        valid = np.empty((size[1], size[0]), bool)
+        height = box[3] / size[1]
+        rows = max(1, int(_STRIP / (max(1.0, box[2]) * height * (len(bands) + 1))))
+        for row in range(0, size[1], rows):
+            count = min(rows, size[1] - row)
+            strip = (box[0], box[1] + row * height, box[2], count * height)
+            place = slice(row, row + count)
+            data[:, place], valid[place] = self._averaged_strip(bands, strip, (size[0], count))
+        return data, valid
+
+    def _averaged_strip(
+        self, bands: Sequence[gdal.Band], box: Box, size: Tuple[int, int]
+    ) -> Tuple[np.ndarray, np.ndarray]:
+        """GDAL itself would round means to the type of the source, and leave gaps out of them."""
+        left, top = max(0, math.floor(box[0] + _ROUNDING)), max(0, math.floor(box[1] + _ROUNDING))
+        right = min(self._size[0], math.ceil(box[0] + box[2] - _ROUNDING))
+        bottom = min(self._size[1], math.ceil(box[1] + box[3] - _ROUNDING))
+        whole = (right - left, bottom - top)
+        data, valid = self._planes(bands, (left, top, *whole), whole, gdal.GRIORA_NearestNeighbour)
+        real = valid & np.isfinite(data).all(axis=0)
+        copy = gdal.GetDriverByName("MEM").Create("", *whole, len(bands) + 1, gdal.GDT_Float32)
+        for number, plane in enumerate([*data, np.ones(real.shape)], start=1):
+            copy.GetRasterBand(number).WriteArray(np.where(real, plane, 0).astype(np.float32))
+        x, y = max(0.0, box[0] - left), max(0.0, box[1] - top)
+        inner = (x, y, min(box[2], whole[0] - x), min(box[3], whole[1] - y))
+        copies = [copy.GetRasterBand(number) for number in range(1, len(bands) + 2)]
+        means, _ = self._planes(copies, inner, size, gdal.GRIORA_Average)
+        return means[:-1], means[-1] > 1 - _ROUNDING
 
     def _interpolated(
         self, bands: Sequence[gdal.Band], box: Box, size: Tuple[int, int]
@@ -164,8 +201,24 @@ class PlaneReader:
             copy.GetRasterBand(number).SetNoDataValue(_GAP)
             copy.GetRasterBand(number).WriteArray(np.where(real, plane, _GAP).astype(np.float32))
         inner = (box[0] - left, box[1] - top, box[2], box[3])
+        if (round(inner[2]), round(inner[3])) == size:
+            # Reading would copy pixels of this size, and drop the fraction of the offset.
+            copy = _warped(copy, inner, size)
+            inner = (0.0, 0.0, float(size[0]), float(size[1]))
         copies = [copy.GetRasterBand(number) for number in range(1, len(bands) + 1)]
         return self._planes(copies, inner, size, gdal.GRIORA_Cubic)
+
+
+def _warped(dataset: gdal.Dataset, box: Box, size: Tuple[int, int]) -> gdal.Dataset:
+    """A box of pixels of a dataset in memory by cubic convolution at another size; gaps are :data:`_GAP`."""
+    target = gdal.GetDriverByName("MEM").Create("", *size, dataset.RasterCount, gdal.GDT_Float32)
+    dataset.SetGeoTransform((0.0, 1.0, 0.0, 0.0, 0.0, -1.0))
+    target.SetGeoTransform((box[0], box[2] / size[0], 0.0, -box[1], 0.0, -box[3] / size[1]))
+    for number in range(1, dataset.RasterCount + 1):
+        target.GetRasterBand(number).SetNoDataValue(_GAP)
+        target.GetRasterBand(number).Fill(_GAP)
+    gdal.Warp(target, dataset, resampleAlg="cubic", srcNodata=_GAP, dstNodata=_GAP, errorThreshold=0)
+    return target
 
 
 def _relation(source: Grid, target: Grid, name: str) -> Tuple[Tuple[float, float], Tuple[float, float]]:

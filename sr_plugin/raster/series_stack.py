@@ -8,8 +8,10 @@ interpolated once.
 from __future__ import annotations
 
 import os
+import uuid
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, Iterator, List, Sequence, Tuple
 from xml.sax.saxutils import escape  # nosec B406: writes XML, reads none
 
 import numpy as np
@@ -20,7 +22,7 @@ from sr_plugin.core.grid import Grid
 from sr_plugin.core.series import SeriesSettings
 from sr_plugin.raster.band_stack import BandStack
 from sr_plugin.raster.gdal_errors import gdal_messages
-from sr_plugin.raster.source import RasterSource, RasterTile
+from sr_plugin.raster.source import RasterSource, RasterTile, open_dataset
 
 #: Pixels by which the far corner of a raster may miss its place and still count as being on a shifted grid.
 _SLACK = 0.02
@@ -103,27 +105,23 @@ def make_series_stack(views: Sequence[PlacedView], bands: Sequence[int], masks: 
     for number, (view, mask) in enumerate(zip(views, masks)):
         _check_bands(view.source, bands)
         files += view.source.files
-        name, place = view.source.name, view
+        name, size = view.source.name, (view.source.grid.width, view.source.grid.height)
         if view.warped:
-            name = f"{_OWN_FOLDER}/view{number}.vrt"
-            documents[f"view{number}.vrt"] = _warped(view.source, grid, "cubic", True).encode()
-            place = PlacedView(view.source, (0, 0), (0.0, 0.0), True)
-        size = (grid.width, grid.height) if view.warped else (view.source.grid.width, view.source.grid.height)
+            name, size = f"{_OWN_FOLDER}/view{number}.vrt", (grid.width, grid.height)
+            documents[f"view{number}.vrt"] = _warped(view.source.dataset, view.source.name, grid, "cubic").encode()
+            parts = [_warped_validity(view.source, bands, grid, number, documents)]
+        else:
+            parts = _validity(view.source, bands, view.offset)
         kinds = [view.source.dataset.GetRasterBand(band).DataType for band in bands]
         data += [
-            (gdal.GetDataTypeName(kind), [_source(name, str(band), place.offset, size)])
+            (gdal.GetDataTypeName(kind), [_source(name, str(band), view.offset, size)])
             for kind, band in zip(kinds, bands)
         ]
-        parts = [_source(name, f"mask,{bands[0]}", place.offset, size)]
         if mask:
             parts.append(_mask_source(mask, number, views[0].source, documents, files))
         validity.append(("Byte", parts))
     xml = [_band(number, kind, "".join(parts)) for number, (kind, parts) in enumerate([*data, *validity], start=1)]
-    transform = ", ".join(repr(float(value)) for value in grid.geotransform)
-    # Rasters without a place have pixel coordinates, in which all of them lie.
-    place_xml = f"<SRS>{escape(grid.wkt)}</SRS><GeoTransform>{transform}</GeoTransform>"
-    head = f'<VRTDataset rasterXSize="{grid.width}" rasterYSize="{grid.height}">{place_xml}'
-    documents["series.vrt"] = f"{head}{''.join(xml)}</VRTDataset>".encode()
+    documents["series.vrt"] = _dataset(grid, xml)
     return BandStack("series.vrt", grid, (), tuple(dict.fromkeys(files)), documents)
 
 
@@ -145,6 +143,29 @@ def views_of_stack(pixels: RasterTile, series: SeriesSettings) -> Tuple[np.ndarr
     return data, seen
 
 
+def on_reference(seen: np.ndarray, series: SeriesSettings) -> np.ndarray:
+    """Where each view is valid at the pixels of the reference, by the nearest pixel.
+
+    Args:
+        seen: ``(views, h, w)`` bool at the views' own pixels.
+        series: with their shifts. Where it varies over the scene, it does by fractions of a pixel.
+    """
+    moved = np.zeros_like(seen)
+    height, width = seen.shape[1:]
+    for view, own, there in zip(series.views, seen, moved):
+        down, right = (int(round(side)) for side in view.shift)
+        rows, columns = _overlap(height, down), _overlap(width, right)
+        there[rows[1], columns[1]] = own[rows[0], columns[0]]
+    return moved
+
+
+def _overlap(length: int, shift: int) -> Tuple[slice, slice]:
+    """The part of an axis that stays on it when it is shifted, before and after."""
+    kept = max(0, length - abs(shift))
+    before, after = max(0, -shift), max(0, shift)
+    return slice(before, before + kept), slice(after, after + kept)
+
+
 def _check_bands(source: RasterSource, bands: Sequence[int]) -> None:
     if max(bands) > source.band_count:
         raise BandError(
@@ -164,6 +185,55 @@ def _source(name: str, band: str, offset: Tuple[int, int], size: Tuple[int, int]
     )
 
 
+def _drawn(
+    name: str, band: str, offset: Tuple[int, int], size: Tuple[int, int], kept: int, table: str = "0:0,65535:0"
+) -> str:
+    """As :func:`_source`, but what is of the kept value leaves what is below, and the others go through the table."""
+    plain = _source(name, band, offset, size)
+    drawn = plain.replace("SimpleSource", "ComplexSource")
+    return drawn.replace("</ComplexSource>", f"<NODATA>{kept}</NODATA><LUT>{table}</LUT></ComplexSource>")
+
+
+def _validity(source: RasterSource, bands: Sequence[int], offset: Tuple[int, int]) -> List[str]:
+    """Parts of a band that is 0 where the raster has no data in one of the bands.
+
+    GDAL takes an alpha band for a mask in rasters of two and four bands only.
+    """
+    size = (source.grid.width, source.grid.height)
+    parts = [_source(source.name, str(source.alpha_band) if source.alpha_band else f"mask,{bands[0]}", offset, size)]
+    for band in bands:
+        if source.dataset.GetRasterBand(band).GetMaskFlags() & gdal.GMF_NODATA:
+            parts.append(_drawn(source.name, f"mask,{band}", offset, size, 255))
+    return parts
+
+
+def _warped_validity(
+    source: RasterSource, bands: Sequence[int], grid: Grid, number: int, documents: Dict[str, bytes]
+) -> str:
+    """Where all pixels around a place of another grid have data.
+
+    GDAL's own alpha band tells only where one of the bands has something.
+    """
+    own = _dataset(source.grid, [_band(1, "Byte", "".join(_validity(source, bands, (0, 0))))])
+    documents[f"valid{number}.vrt"] = own
+    with _opened(own) as (dataset, name):
+        turned = _warped(dataset, source.name, grid, "bilinear")
+    documents[f"seen{number}.vrt"] = turned.replace(name, f"{_OWN_FOLDER}/valid{number}.vrt").encode()
+    place = (f"{_OWN_FOLDER}/seen{number}.vrt", "1", (0, 0), (grid.width, grid.height))
+    return _drawn(*place, 0, "0:0,254:0,255:255")
+
+
+@contextmanager
+def _opened(document: bytes) -> Iterator[Tuple[gdal.Dataset, str]]:
+    """A virtual raster for the moment, and its name."""
+    name = f"/vsimem/superres-{uuid.uuid4().hex}.vrt"
+    gdal.FileFromMemBuffer(name, document)
+    try:
+        yield open_dataset(name), name
+    finally:
+        gdal.Unlink(name)
+
+
 def _mask_source(mask: str, number: int, reference: RasterSource, documents: Dict[str, bytes], files: List[str]) -> str:
     """Draws 0 into a validity where the mask is not 0."""
     source = RasterSource(mask)
@@ -172,37 +242,39 @@ def _mask_source(mask: str, number: int, reference: RasterSource, documents: Dic
     name, size, offset = mask, (source.grid.width, source.grid.height), placed.offset
     if placed.warped:
         name, size, offset = f"{_OWN_FOLDER}/mask{number}.vrt", (reference.grid.width, reference.grid.height), (0, 0)
-        documents[f"mask{number}.vrt"] = _warped(source, reference.grid, "near", False).encode()
-    # Values that are 0 are no source pixels at all, so the validity below them stays.
-    table = "0:0,1:0,65535:0"
-    width, height = size
-    return (
-        f'<ComplexSource><SourceFilename relativeToVRT="0">{escape(name)}</SourceFilename><SourceBand>1</SourceBand>'
-        f'<SrcRect xOff="0" yOff="0" xSize="{width}" ySize="{height}"/>'
-        f'<DstRect xOff="{offset[0]}" yOff="{offset[1]}" xSize="{width}" ySize="{height}"/>'
-        f"<NODATA>0</NODATA><LUT>{table}</LUT></ComplexSource>"
-    )
+        documents[f"mask{number}.vrt"] = _warped(source.dataset, source.name, reference.grid, "near", False).encode()
+    return _drawn(name, "1", offset, size, 0)
 
 
 def _band(number: int, kind: str, sources: str) -> str:
     return f'<VRTRasterBand dataType="{kind}" band="{number}">{sources}</VRTRasterBand>'
 
 
-def _warped(source: RasterSource, grid: Grid, method: str, alpha: bool) -> str:
+def _dataset(grid: Grid, bands: Sequence[str]) -> bytes:
+    transform = ", ".join(repr(float(value)) for value in grid.geotransform)
+    # Rasters without a place have pixel coordinates, in which all of them lie.
+    place = f"<SRS>{escape(grid.wkt)}</SRS><GeoTransform>{transform}</GeoTransform>"
+    head = f'<VRTDataset rasterXSize="{grid.width}" rasterYSize="{grid.height}">{place}'
+    return f"{head}{''.join(bands)}</VRTDataset>".encode()
+
+
+def _warped(dataset: gdal.Dataset, name: str, grid: Grid, method: str, alpha: bool = True) -> str:
     """A virtual raster of the pixels on another grid, with an alpha band where asked for."""
-    if grid.geotransform[2] or grid.geotransform[4]:
+    turned = bool(grid.geotransform[2] or grid.geotransform[4])
+    if turned or grid.geotransform[1] < 0 or grid.geotransform[5] > 0:
+        how = "turned" if turned else "mirrored"
         raise UnsupportedRaster(
-            f"'{source.name}' cannot be brought onto the grid of the reference, which is turned.",
+            f"'{name}' cannot be brought onto the grid of the reference, which is {how}.",
             "Choose a reference with north up.",
         )
     xmin, ymin, xmax, ymax = grid.extent()
     options = {"format": "VRT", "resampleAlg": method, "width": grid.width, "height": grid.height, "dstAlpha": alpha}
     with gdal_messages() as messages:
         try:
-            warped = gdal.Warp("", source.dataset, dstSRS=grid.wkt, outputBounds=(xmin, ymin, xmax, ymax), **options)
+            warped = gdal.Warp("", dataset, dstSRS=grid.wkt, outputBounds=(xmin, ymin, xmax, ymax), **options)
         except RuntimeError as error:
             messages.note(error)
             warped = None
     if warped is None:
-        raise SourceUnreadable(f"'{source.name}' cannot be brought onto the grid of the reference ({messages.reason}).")
+        raise SourceUnreadable(f"'{name}' cannot be brought onto the grid of the reference ({messages.reason}).")
     return str(warped.GetMetadata("xml:VRT")[0])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess  # nosec B404: starts only the worker's Python on a module of the plugin, without a shell
 import sys
-from typing import Dict, List
+import threading
+from typing import Dict, List, Optional, Set
 
 from sr_plugin.core.errors import WorkerDied
 from sr_plugin.core.locations import package_parent
@@ -20,6 +21,10 @@ _DETACHED, _OWN_GROUP, _BELOW_NORMAL = 0x00000008, 0x00000200, 0x00004000
 
 #: Processes that were started here and may still run; asked now and then, so that none stays behind as a zombie.
 _started: List[subprocess.Popen] = []
+#: Identifiers of those that have ended; whoever waits for one may ask after it was forgotten.
+_ended: Set[int] = set()
+#: Trainings are started and followed in threads.
+_guard = threading.Lock()
 
 
 def _flags() -> Dict[str, object]:
@@ -59,15 +64,23 @@ def start_detached(python: str, module: str, arguments: List[str], log: str) -> 
             )
     except OSError as error:
         raise WorkerDied(f"The process for the training cannot be started with '{python}' ({error}).") from error
-    _started.append(process)
+    with _guard:
+        # The system gives identifiers again.
+        _ended.discard(process.pid)
+        _started.append(process)
     return process.pid
 
 
 def forget_ended() -> None:
     """Take the processes that have ended off the system's list."""
-    _started[:] = [process for process in _started if process.poll() is None]
+    with _guard:
+        _ended.update(process.pid for process in _started if process.poll() is not None)
+        _started[:] = [process for process in _started if process.pid not in _ended]
 
 
-def has_ended(pid: int) -> bool:
-    """Whether a process that was started here has ended; False for others, of which nothing is known."""
-    return any(process.pid == pid and process.poll() is not None for process in _started)
+def has_ended(pid: int) -> Optional[bool]:
+    """Whether a process that was started here has ended; None for others, of which nothing is known."""
+    with _guard:
+        if pid in _ended:
+            return True
+        return next((process.poll() is not None for process in _started if process.pid == pid), None)

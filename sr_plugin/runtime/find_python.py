@@ -6,7 +6,7 @@ import glob
 import os
 import shutil
 import sys
-from typing import Iterator, List, Optional, Tuple
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 from sr_plugin.core.errors import ParameterError, RuntimeMissing
 from sr_plugin.runtime.environment_folder import own_environments, python_of
@@ -117,23 +117,28 @@ def _creation_hint(needs: str) -> str:
     return f"Create an environment with: python -m sr_plugin environment --create {_size_for(needs)}"
 
 
-def _missing(needs: str, tried: List[Tuple[str, PythonProbe]]) -> RuntimeMissing:
+def _reason(probe: PythonProbe, kinds: Sequence[str]) -> str:
+    return next((reason for reason in map(probe.reason_against, kinds) if reason), "")
+
+
+def _missing(kinds: Sequence[str], tried: List[Tuple[str, PythonProbe]]) -> RuntimeMissing:
+    needs = kinds[0]
     if tried and tried[0][0] == "chosen":
         probe = tried[0][1]
         return RuntimeMissing(
-            f"The Python chosen for the worker, {probe.path}, {probe.reason_against(needs)}.",
+            f"The Python chosen for the worker, {probe.path}, {_reason(probe, kinds)}.",
             f"Choose another one, or choose none and create an environment with: "
             f"python -m sr_plugin environment --create {_size_for(needs)}",
         )
-    package = PACKAGE_FOR[needs]
+    package = " and ".join(dict.fromkeys(PACKAGE_FOR[kind] for kind in kinds))
     if not tried:
         return RuntimeMissing(f"No Python was found for the worker, which needs {package}.", _creation_hint(needs))
-    looked = "; ".join(f"{probe.path} {probe.reason_against(needs)}" for _, probe in tried)
+    looked = "; ".join(f"{probe.path} {_reason(probe, kinds)}" for _, probe in tried)
     return RuntimeMissing(f"No Python with {package} was found for the worker: {looked}.", _creation_hint(needs))
 
 
 def find_worker_python(
-    needs: str = "builtin", preferred: Optional[str] = None, cache: Optional[str] = None
+    needs: str = "builtin", preferred: Optional[str] = None, cache: Optional[str] = None, also: str = ""
 ) -> PythonProbe:
     """The Python to run the worker on: the user's choice, else the plugin's own environment, else a search.
 
@@ -142,6 +147,7 @@ def find_worker_python(
         preferred: path of a Python or of an environment that the user chose; by default the one that
             ``SR_PLUGIN_WORKER_PYTHON`` names.
         cache: folder of remembered probes, by default the user's cache folder.
+        also: a further kind that the same Python has to be able to run, or empty.
 
     Raises:
         RuntimeMissing: when none can run it; says what was looked at.
@@ -149,10 +155,11 @@ def find_worker_python(
     """
     if needs not in PACKAGE_FOR:
         raise ParameterError(f"There is no model container '{needs}'.", f"Use one of {', '.join(PACKAGE_FOR)}.")
+    kinds = (needs, also) if also else (needs,)
     tried = []
     for path, origin in candidate_pythons(preferred):
         probe = probe_python(path, cache=cache)
-        if probe.usable_for(needs):
+        if all(probe.usable_for(kind) for kind in kinds):
             return probe
         tried.append((origin, probe))
-    raise _missing(needs, tried)
+    raise _missing(kinds, tried)

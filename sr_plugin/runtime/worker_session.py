@@ -268,11 +268,15 @@ class WorkerSession(ModelSession):
         return self._tile({"type": "evaluate", "part": part, "settings": dict(settings), "crop": box}, arrays)
 
     def place_views(
-        self, arrays: Sequence[NamedArray], series: SeriesSettings, origins: Sequence[Tuple[int, int]]
+        self,
+        arrays: Sequence[NamedArray],
+        series: SeriesSettings,
+        origins: Sequence[Tuple[int, int]],
+        register: bool = True,
     ) -> Dict[str, Any]:
         """See :class:`ModelSession`."""
         places = [[column, row] for column, row in origins]
-        header = {"type": "place", "series": series.to_wire(), "origins": places}
+        header = {"type": "place", "series": series.to_wire(), "origins": places, "register": register}
         answer = self._ask(header, arrays).header.get("answer")
         if not isinstance(answer, dict):
             raise ProtocolError("The worker answered 'place' in a form that is not understood.")

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sr_plugin.core.card import ModelCard
+from sr_plugin.core.card import TRANSLATION, ModelCard
 from sr_plugin.core.errors import ProtocolError
 from sr_plugin.core.fusion_chain import FUSION_CHAIN
 from sr_plugin.core.grid import Window
@@ -22,6 +22,7 @@ from sr_plugin.worker.backends.base import FINISHED_TYPES, Backend, Finish, chec
 from sr_plugin.worker.backends.measure import open_measured
 from sr_plugin.worker.fusion_engine import FusionEngine
 from sr_plugin.worker.padding import pad_by_reflection
+from sr_plugin.worker.series_packages import series_packages
 from sr_plugin.worker.views import spread
 
 #: Weights of red, green and blue in luminance (ITU-R BT.601).
@@ -93,7 +94,8 @@ class Engine:
         source = pad_by_reflection(arrays[0].data, task.pad)
         if self._settings.series is not None:
             # Imported here: it needs SciPy, which single images do not.
-            from sr_plugin.worker.series_engine import SeriesEngine
+            with series_packages():
+                from sr_plugin.worker.series_engine import SeriesEngine
 
             return SeriesEngine(self._card, self._settings, self._backend).run(source, task)
         if self._card.hyperparameters.get("method") == "nearest" and not self._settings.consistency:
@@ -162,8 +164,10 @@ class Engine:
         return card.tiles.fixed is None or card.tiles.fixed[0] == card.tiles.fixed[1]
 
     def _comparable(self, data: np.ndarray) -> bool:
-        """True where the result has the bands of the input."""
+        """True where the result has the bands of the input, and is the same thing."""
         card, settings = self._required()
+        if card.kind == TRANSLATION:
+            return False
         fed = settings.fed_bands or data.shape[0]
         return self._backend is None or card.output_count(fed) == fed
 
@@ -230,7 +234,8 @@ class Engine:
         check_output(output.shape, self._output_shape(data), bool(np.isfinite(output).all()))
         place = kept.scaled(card.scale)
         result = from_model(_crop(output, place), radiometry, data.dtype)
-        if remainder is not None and result.shape[0] == remainder.shape[0]:
+        # What lay outside is of the input's quantity, which the result of a translation is not.
+        if remainder is not None and card.kind != TRANSLATION and result.shape[0] == remainder.shape[0]:
             result += _crop(enlarge_cubic(remainder, card.scale), place)
         return result
 

@@ -21,6 +21,7 @@ from sr_plugin.core.session import TileResult
 from sr_plugin.worker.edges import require_scikit_image
 from sr_plugin.worker.gaps import without_gaps
 from sr_plugin.worker.land_cover import LandCover
+from sr_plugin.worker.uncertainty_rank import judge_uncertainty
 
 if TYPE_CHECKING:
     from sr_plugin.worker.metrics import CellSums
@@ -116,6 +117,7 @@ class Evaluator:
         """
         require_scikit_image()
         parts = {"sample": self._sample, "measure": self._measure, "fit": self._fit, "classify": self._classify}
+        parts["rank"] = self._rank
         if part not in parts:
             raise ProtocolError(f"The worker knows no part '{part[:100]}' of an evaluation.")
         return parts[part](arrays, settings, crop)
@@ -173,6 +175,13 @@ class Evaluator:
         kept = {name: _kept(image, crop) for name, image in images.items()}
         return TileResult((), self._land_cover.classify(kept, _kept(scene.valid, crop), count))
 
+    def _rank(self, arrays: Sequence[NamedArray], settings: Mapping[str, Any], crop: Window) -> TileResult:
+        by_name = {item.name: item.data for item in arrays}
+        if not {"uncertainty", "error", "tiles"} <= set(by_name):
+            raise ProtocolError("An uncertainty to judge came without its sample.")
+        told = judge_uncertainty(by_name["uncertainty"], by_name["error"], by_name["tiles"])
+        return TileResult(tuple(NamedArray(name, data) for name, data in told.items()))
+
 
 def _measure_back(given: np.ndarray, back: np.ndarray, valid: np.ndarray, cells: CellSums, ratio: int) -> None:
     """Consistency: the candidate brought back, against the input."""
@@ -227,11 +236,14 @@ def _shifts(scene: _Scene) -> dict[str, float]:
 
     found: dict[str, tuple[float, float]] = {}
     if "truth" in scene.fine and scene.valid.mean() > 0.5:
-        found["truth"] = shift_between(scene.fine[BICUBIC].mean(axis=0), scene.fine["truth"].mean(axis=0))
+        # Gaps filled in one image only would count as content that the other one lacks.
+        enlarged, truth = (without_gaps(scene.fine[name].mean(axis=0), scene.valid) for name in (BICUBIC, "truth"))
+        found["truth"] = shift_between(enlarged, truth)
     if scene.ratio and scene.valid.mean() > 0.5:
-        given = scene.input.mean(axis=0)
+        whole = scene.valid_back()
+        given = without_gaps(scene.input.mean(axis=0), whole)
         for name in scene.candidates:
-            found[name] = shift_between(given, scene.brought_back(name).mean(axis=0))
+            found[name] = shift_between(given, without_gaps(scene.brought_back(name).mean(axis=0), whole))
     told = {}
     for name, (row, column) in found.items():
         if np.isfinite(row) and np.isfinite(column):

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sr_plugin.core.card import ModelCard, PointSpread
+from sr_plugin.core.card import ModelCard
 from sr_plugin.core.cells import CellPlace, differences, enlarge_linear, make_means_agree
 from sr_plugin.core.errors import DeviceUnavailable, ModelFailed, ProtocolError, RuntimeMissing
 from sr_plugin.core.fusion_chain import FusionStep, SharpeningStep, chain_of
@@ -25,7 +25,6 @@ from sr_plugin.worker.padding import pad_by_reflection
 
 #: Share of a cell's value by which the mean over it may differ, and what rounding may add.
 _ALLOWED, _ROUNDING = 0.005, 0.5
-_BOX = PointSpread("box")
 #: Arrays of cells and where they lie on the fine grid.
 _Cells = Sequence[tuple[np.ndarray, CellPlace]]
 
@@ -190,20 +189,24 @@ class FusionEngine:
     def _compared(self, whole: np.ndarray, fine: np.ndarray, cells: _Cells, crop: Window) -> tuple[float, float]:
         """Summed squared difference between the result brought back to its inputs' grids and them, and its terms.
 
-        Every cell counts for the tile in which its first pixel lies.
+        Models behind the fusion are brought back first, each with the point spread of its own card; then coarse bands
+        by the means over their cells. Every cell counts for the tile in which its first pixel lies.
         """
         chain = self._chain
-        height, width = fine.shape[1] * chain.scale, fine.shape[2] * chain.scale
-        whole = whole[:, :height, :width]
+        height, width = fine.shape[1:]
         total, count = 0.0, 0
+        blurs = {position: step.card.psf for step in chain.sharpening for position in step.bands}
         for position, band in enumerate(chain.result):
             image = whole[position].astype(fine.dtype)
+            if position in blurs:
+                image = reduce_image(image, chain.scale, blurs[position])
+            # Padding is blurred into the outer pixels, as it was when they were made.
+            image = image[:height, :width]
             if band < chain.fine:
-                back = reduce_image(image, chain.scale, _BOX) if chain.scale > 1 else image
-                part = (back - fine[band])[crop.row : crop.bottom, crop.col : crop.right]
+                part = (image - fine[band])[crop.row : crop.bottom, crop.col : crop.right]
             else:
                 data, place = self._cells_of(band, cells)
-                found, (row, column) = differences(image, data, place.scaled(chain.scale))
+                found, (row, column) = differences(image, data, place)
                 tops = np.ceil(place.top + (row + np.arange(found.shape[0])) * place.height)
                 lefts = np.ceil(place.left + (column + np.arange(found.shape[1])) * place.width)
                 inside_rows = (tops >= crop.row) & (tops < crop.bottom)

@@ -18,6 +18,7 @@ from sr_plugin.worker.engine import Engine
 from sr_plugin.worker.evaluate import Evaluator
 from sr_plugin.worker.figure import draw_figure
 from sr_plugin.worker.patch_registration import patch_shifts
+from sr_plugin.worker.series_packages import series_packages
 
 
 class LocalSession(ModelSession):
@@ -61,12 +62,17 @@ class LocalSession(ModelSession):
         return self._pool.submit(self._evaluator.answer, part, arrays, settings, crop)
 
     def place_views(
-        self, arrays: Sequence[NamedArray], series: SeriesSettings, origins: Sequence[tuple[int, int]]
+        self,
+        arrays: Sequence[NamedArray],
+        series: SeriesSettings,
+        origins: Sequence[tuple[int, int]],
+        register: bool = True,
     ) -> dict[str, Any]:
         """See :class:`ModelSession`."""
-        from sr_plugin.worker.series_placement import place_views
+        with series_packages():
+            from sr_plugin.worker.series_placement import place_views
 
-        return self._pool.submit(place_views, arrays, series, origins).result()
+        return self._pool.submit(place_views, arrays, series, origins, register).result()
 
     def patch_shifts(self, arrays: Sequence[NamedArray]) -> Future[TileResult]:
         """See :class:`ModelSession`."""

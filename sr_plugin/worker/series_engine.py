@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import map_coordinates
 
 from sr_plugin.core.card import ModelCard
 from sr_plugin.core.errors import ModelFailed, ProtocolError
 from sr_plugin.core.pixel_type import cast_pixels, working_type
 from sr_plugin.core.protocol import NamedArray
 from sr_plugin.core.radiometry import from_model, to_model
-from sr_plugin.core.resampling import enlarge_cubic
+from sr_plugin.core.resampling import enlarge_cubic, keys_cubic
 from sr_plugin.core.series import CHANGES, NO_VIEW, SeriesSettings
 from sr_plugin.core.series_choices import MATCH_LOCAL, MATCH_NONE
 from sr_plugin.core.session import RunSettings, TileResult, TileTask
 from sr_plugin.worker.backends.base import Backend
 from sr_plugin.worker.view_features import UNIT, view_features
-from sr_plugin.worker.view_fusion import back_projected, enlarge_view, shift_and_add
+from sr_plugin.worker.view_fusion import LEAST_SHARE, back_projected, enlarge_view, shift_and_add, wholly_seen
 from sr_plugin.worker.view_match import changed_pixels, masked_smooth, surroundings_offset, trust
 
 #: Smoothing that fills places where no view has data, in pixels.
@@ -51,6 +50,9 @@ class MatchedViews:
 def split_views(tile: np.ndarray, series: SeriesSettings, kind: np.dtype) -> tuple[np.ndarray, np.ndarray]:
     """The views of a tile ``(views, bands, h, w)`` and where they are valid ``(views, h, w)``.
 
+    What is not valid holds smooth values of its surroundings, so that nothing of it, be it the brightness of a cloud or
+    a nodata value beyond all measure, reaches valid pixels by interpolation.
+
     Raises:
         ProtocolError: when the tile has another number of planes than the series.
     """
@@ -58,8 +60,18 @@ def split_views(tile: np.ndarray, series: SeriesSettings, kind: np.dtype) -> tup
     if tile.shape[0] != series.planes:
         raise ProtocolError(f"A tile of {count} views has {series.planes} planes, not {tile.shape[0]}.")
     values = tile[: count * series.bands].reshape(count, series.bands, *tile.shape[1:]).astype(kind)
-    finite = np.isfinite(values).all(axis=1)
-    return np.where(finite[:, None], values, 0), (tile[count * series.bands :] != 0) & finite
+    valid = (tile[count * series.bands :] != 0) & np.isfinite(values).all(axis=1)
+    typical = np.asarray(series.typical or (0.0,) * series.bands, kind)
+    return np.stack([_smooth_in_gaps(view, seen, typical) for view, seen in zip(values, valid, strict=True)]), valid
+
+
+def _smooth_in_gaps(view: np.ndarray, valid: np.ndarray, typical: np.ndarray) -> np.ndarray:
+    """A view with the mean of the valid pixels around in its gaps, and the typical value far inside."""
+    if valid.all():
+        return view
+    around, support = masked_smooth(view, valid, _FILL)
+    fill = np.where(support > 1e-3, around, typical[:, None, None])
+    return np.where(valid, view, fill).astype(view.dtype)
 
 
 def match_views(values: np.ndarray, valid: np.ndarray, series: SeriesSettings, origin: tuple[int, int]) -> MatchedViews:
@@ -133,14 +145,20 @@ def _straightened(
     places = np.stack([rows - local[0], columns - local[1]])
     # A cubic spline in its direct form would look at the whole tile; convolution by Keys' kernel does not.
     bands = np.stack([_sampled(band, places) for band in view])
-    sound = map_coordinates(valid.astype(np.float32), places, order=1, mode="nearest", prefilter=False) > 0.99
-    return bands.astype(view.dtype, copy=False), sound
+    missing = _sampled((~valid).astype(np.float32), places, np.abs)
+    return bands.astype(view.dtype, copy=False), missing < LEAST_SHARE
 
 
-def _sampled(band: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Cubic convolution at any places, ``(2, h, w)`` rows and columns; borders repeated."""
-    from sr_plugin.core.resampling import keys_cubic
+def _sampled(
+    band: np.ndarray, places: np.ndarray, weigh: Callable[[np.ndarray], np.ndarray] = np.asarray
+) -> np.ndarray:
+    """Cubic convolution at any places, ``(2, h, w)`` rows and columns; borders repeated.
 
+    Args:
+        band: ``(h, w)``.
+        places: where.
+        weigh: what is made of the weights of the kernel.
+    """
     first = np.floor(places).astype(int)
     total = np.zeros(places.shape[1:], band.dtype)
     for down in range(-1, 3):
@@ -148,7 +166,8 @@ def _sampled(band: np.ndarray, places: np.ndarray) -> np.ndarray:
         weight = keys_cubic(places[0] - (first[0] + down))
         for right in range(-1, 3):
             column = np.clip(first[1] + right, 0, band.shape[1] - 1)
-            total += (weight * keys_cubic(places[1] - (first[1] + right))).astype(band.dtype) * band[row, column]
+            share = weigh(weight * keys_cubic(places[1] - (first[1] + right)))
+            total += share.astype(band.dtype) * band[row, column]
     return total
 
 
@@ -162,8 +181,7 @@ def _on_reference(
             moved[number], present[number] = values[number], valid[number]
             continue
         moved[number] = enlarge_view(values[number], 1, shift)
-        reached = enlarge_view(valid[number].astype(np.float32), 1, shift, linear=True)
-        present[number] = reached > 0.99
+        present[number] = wholly_seen(valid[number], shift)
     return moved, present
 
 
@@ -177,11 +195,7 @@ def _filled_base(moved: np.ndarray, present: np.ndarray, typical: np.ndarray) ->
     helped = ~known & (weight > 0)
     base[:, helped] = others[:, helped]
     known |= helped
-    if not known.all():
-        around, support = masked_smooth(base, known, _FILL)
-        fill = np.where(support > 1e-3, around, typical[:, None, None])
-        base = np.where(known, base, fill).astype(base.dtype)
-    return base
+    return _smooth_in_gaps(base, known, typical)
 
 
 class SeriesEngine:

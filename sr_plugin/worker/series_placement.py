@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from sr_plugin.core.errors import ProtocolError, RuntimeMissing
+from sr_plugin.core.errors import ProtocolError
 from sr_plugin.core.noise import noise_level
 from sr_plugin.core.protocol import NamedArray
 from sr_plugin.core.series import SeriesSettings
-from sr_plugin.worker.registration import Registration, combine, register
+from sr_plugin.worker.registration import Registration, combine
+from sr_plugin.worker.registration import register as find_shift
 from sr_plugin.worker.series_engine import split_views
-from sr_plugin.worker.view_fusion import enlarge_view
+from sr_plugin.worker.series_packages import series_packages
+from sr_plugin.worker.view_fusion import enlarge_view, wholly_seen
 from sr_plugin.worker.view_match import difference, masked_smooth, robust_line, surroundings_offset
 
 #: Smoothing of what gains are told from, in pixels.
@@ -24,7 +26,7 @@ _SAMPLED = 2000
 
 
 def place_views(
-    arrays: Sequence[NamedArray], series: SeriesSettings, origins: Sequence[tuple[int, int]]
+    arrays: Sequence[NamedArray], series: SeriesSettings, origins: Sequence[tuple[int, int]], register: bool = True
 ) -> dict[str, Any]:
     """Find shifts, gains and noise.
 
@@ -32,6 +34,7 @@ def place_views(
         arrays: windows of the stack, ``(planes, h, w)`` each.
         series: with the shifts that the georeference tells; everything else is found here.
         origins: column and row of each window.
+        register: look for shifts; otherwise those that are told are believed, and no window speaks for them.
 
     Returns:
         ``series``: the settings, completed, in their wire form; ``views``: for each view ``windows`` (how many agree on
@@ -43,16 +46,17 @@ def place_views(
     """
     if len(arrays) != len(origins) or not arrays:
         raise ProtocolError("Windows of a series came without their places.")
-    try:
+    with series_packages():
         import skimage.registration  # noqa: F401
-    except ImportError as error:
-        raise RuntimeMissing("The worker's Python has no scikit-image, which views are registered with.") from error
     windows = [split_views(item.data, series, np.dtype(np.float64)) for item in arrays]
     nodes, points, spacing = _lattice(windows, origins)
     views, facts = [series.views[0]], [{"windows": len(windows), "spread": 0.0, "clear": _clear(windows, 0)}]
     for number in range(1, len(series.views)):
         view = series.views[number]
-        found = [register(values[0], values[number], valid[0], valid[number], view.shift) for values, valid in windows]
+        if register:
+            found = [find_shift(v[0], v[number], valid[0], valid[number], view.shift) for v, valid in windows]
+        else:
+            found = [Registration(view.shift, float("inf"), 0.0)] * len(windows)
         field = combine(found, _middles(windows, origins), points, spacing, view.shift)
         shift = tuple(round(float(side), 4) for side in field.shift)
         gains, offsets = _brightness(windows, found, number, shift)
@@ -61,12 +65,6 @@ def place_views(
         facts.append({"windows": field.windows, "spread": field.spread, "clear": _clear(windows, number)})
     placed = replace(series, views=tuple(views), nodes=nodes, grain=_grain(windows))
     return {"series": replace(placed, noise=_noise(windows, placed)).to_wire(), "views": facts}
-
-
-def describe_placement(header: Mapping[str, Any], arrays: Sequence[NamedArray]) -> dict[str, Any]:
-    """:func:`place_views` for a request of the worker protocol."""
-    origins = [(int(column), int(row)) for column, row in header["origins"]]
-    return place_views(arrays, SeriesSettings.from_wire(header["series"]), origins)
 
 
 def _clear(windows: Sequence[tuple[np.ndarray, np.ndarray]], number: int) -> float:
@@ -100,8 +98,7 @@ def _moved(
 ) -> tuple[np.ndarray, np.ndarray]:
     """A view at the reference's pixels, and where both have data."""
     moved = enlarge_view(values[number], 1, shift)
-    reached = enlarge_view(valid[number].astype(np.float32), 1, shift, linear=True) > 0.99
-    return moved, reached & valid[0]
+    return moved, wholly_seen(valid[number], shift) & valid[0]
 
 
 def _brightness(

@@ -12,7 +12,7 @@ import queue
 import sys
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -22,7 +22,8 @@ from sr_plugin.core.edges import EdgeSettings
 from sr_plugin.core.errors import ModelFailed, OutOfMemory, ProtocolError, SuperResolutionError
 from sr_plugin.core.grid import Window
 from sr_plugin.core.protocol import VERSION, Frame, NamedArray, read_frame, write_frame
-from sr_plugin.core.session import RunSettings, TileTask
+from sr_plugin.core.series import SeriesSettings
+from sr_plugin.core.session import RunSettings, TileResult, TileTask
 from sr_plugin.worker import inspection
 from sr_plugin.worker.backends.base import is_out_of_memory
 from sr_plugin.worker.edges import compare_edges
@@ -31,6 +32,7 @@ from sr_plugin.worker.evaluate import Evaluator
 from sr_plugin.worker.figure import draw_figure
 from sr_plugin.worker.heartbeat import Heartbeat
 from sr_plugin.worker.patch_registration import patch_shifts
+from sr_plugin.worker.series_packages import series_packages
 from sr_plugin.worker.tile_pipe import TilePipe
 
 #: Requests read ahead and answers not yet sent; bounds the memory that waiting tiles take.
@@ -136,47 +138,71 @@ class Server:
     def _dispatch(self, frame: Frame, number: Any) -> Frame:
         kind = frame.header["type"]
         try:
-            if kind == "hello":
-                return Frame({"type": "hello", "id": number, **self._hello(frame.header)})
-            if kind == "load":
-                card = card_from_wire(frame.header["card"])
-                loaded = self._engine.load(card, RunSettings.from_wire(frame.header["settings"]), frame.arrays)
-                self._device = loaded.device
-                return Frame({"type": "loaded", "id": number, **vars(loaded)})
-            if kind == "infer":
-                task = TileTask.from_wire(frame.header["task"])
-                result = self._engine.run(frame.arrays, task)
-                return Frame({"type": "result", "id": number, "statistics": dict(result.statistics)}, result.arrays)
-            if kind == "edges":
-                settings, crop = EdgeSettings.from_wire(frame.header["settings"]), Window(*frame.header["crop"])
-                result = compare_edges(frame.arrays, settings, crop, frame.header["outputs"])
-                return Frame({"type": "result", "id": number, "statistics": dict(result.statistics)}, result.arrays)
-            if kind == "evaluate":
-                part, crop = str(frame.header["part"]), Window(*frame.header["crop"])
-                result = self._evaluator.answer(part, frame.arrays, frame.header["settings"], crop)
-                return Frame({"type": "result", "id": number, "statistics": dict(result.statistics)}, result.arrays)
-            if kind == "place":
-                return Frame({"type": "place", "id": number, "answer": _place(frame)})
-            if kind == "patch_shifts":
-                return Frame({"type": "result", "id": number}, patch_shifts(frame.arrays).arrays)
-            if kind == "figure":
-                picture = np.frombuffer(draw_figure(frame.arrays, frame.header["description"]), np.uint8)
-                return Frame({"type": "figure", "id": number}, (NamedArray("png", picture),))
-            if kind in ("describe", "probe", "export"):
-                card = card_from_wire(frame.header["card"])
-                return Frame({"type": kind, "id": number, "answer": _inspect(kind, card, frame.header.get("path"))})
+            work = self._understood(kind, frame, number)
         except (KeyError, TypeError) as error:
             raise ProtocolError(
                 f"The request '{kind}' lacks a field or has one of the wrong form ({error})."
             ) from error
-        raise ProtocolError(f"The worker knows no request '{kind[:100]}'.")
+        if work is None:
+            raise ProtocolError(f"The worker knows no request '{kind[:100]}'.")
+        # Outside: the same errors from within a model are no fault of the request.
+        return work()
+
+    def _understood(self, kind: str, frame: Frame, number: Any) -> Callable[[], Frame] | None:
+        """What a request asks for, with all of its fields taken out; None for an unknown one."""
+        header, arrays = frame.header, frame.arrays
+        if kind == "hello":
+            greeting = Frame({"type": "hello", "id": number, **self._hello(header)})
+            return lambda: greeting
+        if kind == "load":
+            model, run = card_from_wire(header["card"]), RunSettings.from_wire(header["settings"])
+            return lambda: self._load(model, run, arrays, number)
+        if kind == "infer":
+            task = TileTask.from_wire(header["task"])
+            return lambda: _tile(number, self._engine.run(arrays, task))
+        if kind == "edges":
+            settings, crop = EdgeSettings.from_wire(header["settings"]), Window(*header["crop"])
+            outputs = header["outputs"]
+            return lambda: _tile(number, compare_edges(arrays, settings, crop, outputs))
+        if kind == "evaluate":
+            part, measures, place = str(header["part"]), header["settings"], Window(*header["crop"])
+            return lambda: _tile(number, self._evaluator.answer(part, arrays, measures, place))
+        if kind == "place":
+            series, register = SeriesSettings.from_wire(header["series"]), bool(header.get("register", True))
+            origins = [(int(column), int(row)) for column, row in header["origins"]]
+            return lambda: Frame({"type": "place", "id": number, "answer": _placed(arrays, series, origins, register)})
+        if kind == "patch_shifts":
+            return lambda: Frame({"type": "result", "id": number}, patch_shifts(arrays).arrays)
+        if kind == "figure":
+            description = header["description"]
+            return lambda: _picture(number, draw_figure(arrays, description))
+        if kind in ("describe", "probe", "export"):
+            card, path = card_from_wire(header["card"]), header.get("path")
+            return lambda: Frame({"type": kind, "id": number, "answer": _inspect(kind, card, path)})
+        return None
+
+    def _load(self, card: ModelCard, settings: RunSettings, arrays: Sequence[NamedArray], number: Any) -> Frame:
+        loaded = self._engine.load(card, settings, arrays)
+        self._device = loaded.device
+        return Frame({"type": "loaded", "id": number, **vars(loaded)})
 
 
-def _place(frame: Frame) -> dict[str, Any]:
+def _tile(number: Any, result: TileResult) -> Frame:
+    return Frame({"type": "result", "id": number, "statistics": dict(result.statistics)}, result.arrays)
+
+
+def _picture(number: Any, png: bytes) -> Frame:
+    return Frame({"type": "figure", "id": number}, (NamedArray("png", np.frombuffer(png, np.uint8)),))
+
+
+def _placed(
+    arrays: Sequence[NamedArray], series: SeriesSettings, origins: Sequence[tuple[int, int]], register: bool
+) -> dict[str, Any]:
     # Imported here: it needs SciPy, which single images do not.
-    from sr_plugin.worker.series_placement import describe_placement
+    with series_packages():
+        from sr_plugin.worker.series_placement import place_views
 
-    return describe_placement(frame.header, frame.arrays)
+    return place_views(arrays, series, origins, register)
 
 
 def _inspect(kind: str, card: ModelCard, path: Any) -> dict[str, Any]:

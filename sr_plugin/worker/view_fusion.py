@@ -22,6 +22,8 @@ ITERATIONS = 10
 _LEAST_WEIGHT = 0.05
 #: Digits of a shift that a matrix is made for: a ten-thousandth of a pixel.
 _DIGITS = 4
+#: Weight of a pixel in an interpolation below which it has no say.
+LEAST_SHARE = 1e-3
 
 
 def _positions(length: int, scale: int, shift: float) -> np.ndarray:
@@ -32,6 +34,16 @@ def _positions(length: int, scale: int, shift: float) -> np.ndarray:
 @lru_cache(maxsize=256)
 def _enlargement(length: int, scale: int, shift: float, linear: bool) -> BandedMatrix:
     """``(length * scale, length)``: a view onto the fine grid at its true place, borders repeated."""
+    return BandedMatrix(_interpolation(length, scale, shift, linear))
+
+
+@lru_cache(maxsize=256)
+def _influence(length: int, shift: float) -> BandedMatrix:
+    """``(length, length)``: how much each pixel of a view has a say in cubic convolution, whatever the sign."""
+    return BandedMatrix(np.abs(_interpolation(length, 1, shift, False)))
+
+
+def _interpolation(length: int, scale: int, shift: float, linear: bool) -> np.ndarray:
     position = _positions(length, scale, shift)
     first, taps = (0, 2) if linear else (-1, 4)
     start = np.floor(position).astype(int) + first
@@ -40,7 +52,7 @@ def _enlargement(length: int, scale: int, shift: float, linear: bool) -> BandedM
         source = start + tap
         weight = np.maximum(0.0, 1.0 - np.abs(position - source)) if linear else keys_cubic(position - source)
         np.add.at(dense, (np.arange(length * scale), np.clip(source, 0, length - 1)), weight)
-    return BandedMatrix(dense)
+    return dense
 
 
 @lru_cache(maxsize=256)
@@ -76,6 +88,19 @@ def enlarge_view(view: np.ndarray, scale: int, shift: tuple[float, float], linea
         for length, moved in zip(view.shape[-2:], shift, strict=True)
     )
     return apply_both(rows, columns, view)
+
+
+def wholly_seen(valid: np.ndarray, shift: tuple[float, float]) -> np.ndarray:
+    """Where cubic convolution of a view onto the reference's pixels takes valid pixels only, ``(h, w)`` bool.
+
+    Args:
+        valid: ``(h, w)`` bool, of the view.
+        shift: see :func:`enlarge_view`.
+    """
+    rows, columns = (
+        _influence(length, round(moved, _DIGITS)) for length, moved in zip(valid.shape, shift, strict=True)
+    )
+    return apply_both(rows, columns, (~valid).astype(np.float32)) < LEAST_SHARE
 
 
 def observe(image: np.ndarray, scale: int, shift: tuple[float, float], psf: PointSpread) -> np.ndarray:

@@ -46,6 +46,19 @@ def test_the_table(rasters, capsys):
     assert len({len(line) for line in lines}) == 1
 
 
+def test_the_uncertainty(rasters, make_raster, capsys):
+    source, result, truth = rasters
+    error = np.random.default_rng(1).uniform(0, 9, (2, 72, 96)).astype(np.float32)
+    fine = (500000.0, 5.0, 0.0, 4100000.0, 0.0, -5.0)
+    spread = make_raster(error, "spread.tif", geotransform=fine)
+    line = ["evaluate", source, result, "--uncertainty", spread, "--in-process", "--quiet"]
+    # The result is wrong by 10 everywhere.
+    assert main([*line, "--truth", truth]) == 0
+    assert "nothing can be ranked" in capsys.readouterr().out
+    assert main(line) == 1
+    assert "Without a truth" in capsys.readouterr().err
+
+
 def test_mistakes_are_told(rasters, capsys):
     assert main(["evaluate", rasters[0], "no-such.tif", "--in-process"]) == 1
     assert "no-such.tif" in capsys.readouterr().err

@@ -75,6 +75,9 @@ def test_a_landsat_product_on_the_grid_of_a_raster(command, source, tmp_path):
     grid = write_raster(tmp_path / "grid.tif", np.ones((60, 70), np.uint8), target)
     output = str(tmp_path / "o.tif")
     run = ["superresolve", str(packed(root)), output, "--model", "nearest:3", "--in-process", "--bands", "red,nir"]
+    before = open(grid, "rb").read()
+    done = command(*run[:2], grid, *run[3:], "--align-to", grid)
+    assert done.returncode == 1 and "never modified" in done.stderr and open(grid, "rb").read() == before
     done = command(*run, "--align-to", grid, "--mask-classes", "cloud", "--gaps-as-mask", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["output"] == output and json.loads(done.stdout)["width"] == 70
@@ -153,6 +156,10 @@ def test_all_bands_of_a_product(command, source, tmp_path):
     assert (record["scale"], record["bands"]) == (1, 10) and read_raster(output).shape == (10, 60, 60)
     refused = command("superresolve", source, output, "--all-bands", "10", "--json")
     assert refused.returncode == 1 and "Only the bands of a Sentinel-2 product" in refused.stdout
+    for option in (["--bands", "B04,B05"], ["--reflectance"]):
+        refused = command("superresolve", str(root), str(tmp_path / "no.tif"), "--all-bands", "10", *option, "--json")
+        message = json.loads(refused.stdout)["error"]["message"]
+        assert refused.returncode == 1 and option[0] in message and not (tmp_path / "no.tif").exists()
 
 
 def test_wrong_arguments_are_refused_by_the_parser(command, source):

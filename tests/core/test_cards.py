@@ -53,7 +53,15 @@ def test_wire_form_is_json_and_complete(tmp_path):
     assert card_from_wire(json.loads(json.dumps(card_to_wire(card)))) == card
 
 
-@pytest.mark.parametrize("value_range", [VALUE_RANGES["unit"], VALUE_RANGES["imagenet-signed"], None])
+@pytest.mark.parametrize(
+    "value_range",
+    [
+        VALUE_RANGES["unit"],
+        VALUE_RANGES["imagenet-signed"],
+        ValueRange("mine", "reflectance", (2.0,), (-1.0,), 127.5, 127.5, (0.0, 1.0), "uint8"),
+        None,
+    ],
+)
 def test_a_card_on_disk_says_the_same(tmp_path, value_range):
     card = example(tmp_path, **({"value_range": value_range} if value_range else {}))
     if value_range == VALUE_RANGES["imagenet-signed"]:

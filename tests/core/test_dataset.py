@@ -127,6 +127,21 @@ def test_the_list_of_the_contact_sheet_counts(tmp_path):
     assert [r.id for r in Dataset.open(str(folder)).records if r.excluded] == ["00000"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["id\n2\n77\n", '"id";"note"\r\n"2";"hazy"\r\n"77";""\r\n', "\ufeff00002\n00077\n", "id\t\n2\tx\n00077\t\n"],
+)
+def test_a_list_that_a_spreadsheet_saved_counts(tmp_path, text):
+    folder = tmp_path / "set"
+    write(folder)
+    (folder / "exclude.csv").write_text(text, encoding="utf-8", newline="")
+    read = Dataset.open(str(folder))
+    assert [r.id for r in read.records if r.excluded] == ["00002"]
+    assert read.unknown == ("00077",)
+    assert read.warning.startswith("'exclude.csv' names 1 patches that the dataset does not have (00077).")
+    assert read.exclude({"00000"}).warning == ""
+
+
 def test_changed_arrays_are_noticed(tmp_path):
     found = write(tmp_path / "set")
     np.save(tmp_path / "set" / "low" / "00001.npy", np.full((1, 4, 6), 11, np.uint16))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -78,6 +79,14 @@ def test_figures_by_hand():
     assert found.overall["ergas"] == pytest.approx(100 / 4 * math.sqrt(((2 / 10) ** 2 + (4 / 20) ** 2) / 2))
     assert found.pixels == 4
     assert math.isnan(found.overall["ssim"]) and math.isnan(found.indices["ndvi"]["mae"])
+
+
+def test_ergas_knows_the_pixel_sizes_of_grids_that_are_not_nested():
+    measured = {"pixels": 4, "reference_B0": 40, "reference_B1": 40, "squared_B0": 16, "squared_B1": 16}
+    found = []
+    for settings in (SETTINGS, replace(SETTINGS, ratio=0, span=4.0), replace(SETTINGS, ratio=0, span=2.5)):
+        found.append(figures_of(sums(settings, **measured), settings).overall["ergas"])
+    assert found == pytest.approx([100 / 4 * 0.2, 100 / 4 * 0.2, 100 / 2.5 * 0.2])
 
 
 def test_nothing_measured_is_not_a_number():

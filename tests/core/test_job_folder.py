@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
 
 from sr_plugin.core.errors import ModelUnreadable, OutputBusy
@@ -30,6 +33,43 @@ def test_who_runs_without_a_worker_was_interrupted(folder):
     assert folder.status().state == INTERRUPTED
     folder.write_status(JobStatus(FAILED, message="no"))
     assert folder.status().state == FAILED
+
+
+def test_a_state_meets_its_reader_and_is_written_all_the_same(folder, monkeypatch):
+    """As on Windows, which replaces no file that somebody has open."""
+    replace, refusals = os.replace, [PermissionError(errno.EACCES, "in use")] * 3
+
+    def refusing(one, other):
+        if refusals:
+            raise refusals.pop()
+        replace(one, other)
+
+    monkeypatch.setattr(os, "replace", refusing)
+    folder.write_status(JobStatus(DONE, 1, 1))
+    assert folder.status().state == DONE and not refusals
+    refusals += [PermissionError(errno.EACCES, "in use")] * 3
+    folder.append_metrics({"step": 1})
+    folder.forget_metrics_after(0)
+    assert folder.read_metrics()[0] == []
+
+
+def test_how_it_ended_is_told_on_a_full_disk(folder, monkeypatch):
+    folder.write_status(JobStatus(RUNNING, 5, 10, message="Training on a device with a long name"))
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        folder.write_status(JobStatus(RUNNING, 6, 10))
+    folder.write_status(JobStatus(FAILED, 5, 10, message="Full"))
+    assert folder.status() == JobStatus(FAILED, 5, 10, message="Full")
+
+
+def test_a_training_whose_state_is_lost_does_not_start_for_ever(folder):
+    assert folder.status().state == INTERRUPTED
+    with folder.lock():
+        assert folder.status().state == WAITING
 
 
 def test_one_process_works_a_folder(folder):

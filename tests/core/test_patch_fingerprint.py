@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sr_plugin.core.patch_fingerprint import SIDE, TOLERANCE, FingerprintIndex, fingerprint
+from sr_plugin.core.patch_fingerprint import SIDE, TOLERANCE, FingerprintIndex, fingerprint, levels
 
 
 def textured(seed, shape=(3, 40, 48)):
@@ -19,14 +19,26 @@ def textured(seed, shape=(3, 40, 48)):
 def test_copies_are_found_and_other_pictures_are_not():
     index = FingerprintIndex()
     for seed in range(50):
-        index.add(fingerprint(textured(seed)))
+        index.add(fingerprint(textured(seed)), levels(textured(seed)))
     rng = np.random.default_rng(0)
     for seed in range(50):
         picture = textured(seed)
         # Rounded, brighter, with the noise of a compression.
         copy = np.round(picture * 1.2 + 7 + rng.normal(0, 0.7, picture.shape))
-        assert index.find(fingerprint(copy)) == seed
+        assert index.find(fingerprint(copy), levels(copy)) == seed
         assert index.find(fingerprint(textured(1000 + seed))) is None
+
+
+def test_patches_of_a_slope_are_no_duplicates():
+    slope = np.arange(64, dtype=np.float32)[None, None].repeat(32, 1) * 3
+    patches = [slope[..., :32], slope[..., 32:] + 1000, slope[..., :32] * 3]
+    index = FingerprintIndex()
+    for patch in patches:
+        assert index.find(fingerprint(patch), levels(patch)) is None
+        index.add(fingerprint(patch), levels(patch))
+    index.forget(1)
+    assert len(index) == 1 and index.find(fingerprint(patches[1]), levels(patches[1])) is None
+    assert index.find(fingerprint(patches[0]), levels(patches[0] + 1)) == 0
 
 
 @settings(max_examples=50)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sr_plugin.core.pixel_type import PIXEL_TYPES, avoid_value, cast_pixels, fits_type, working_type
+from sr_plugin.core.pixel_type import PIXEL_TYPES, avoid_value, cast_pixels, fits_type, recast_pixels, working_type
 
 INTEGERS = [t for t in PIXEL_TYPES if not t.startswith("float")]
 
@@ -72,3 +72,9 @@ def test_large_arrays_are_cast_as_small_ones(shape):
 def test_a_part_of_an_array_is_cast():
     values = np.arange(60.0).reshape(3, 4, 5) + 0.6
     np.testing.assert_array_equal(cast_pixels(values.copy()[:, 1:3, 2:4], "uint8"), np.rint(values)[:, 1:3, 2:4])
+
+
+def test_pixels_of_another_type_saturate():
+    wide = np.array([0, 255, 256, 65535], np.uint16)
+    assert recast_pixels(wide, "uint8").tolist() == [0, 255, 255, 255]
+    assert recast_pixels(wide, "uint16") is wide

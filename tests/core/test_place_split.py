@@ -33,6 +33,13 @@ def splits_of(patches, seed):
     return [split_of(cells, splits) for cells in patches]
 
 
+def test_a_patch_touches_all_rows_between_its_corners():
+    # 400 m of a patch on cells of 100 m at the equator.
+    side = 400 / 111194.93
+    rows = {cell.split("_")[0] for cell in ground_cells(corners((0.0, 0.0001, side, side)), 100.0)}
+    assert rows == {"0", "1", "2", "3", "4"}
+
+
 @given(st.lists(boxes, min_size=2, max_size=40), st.integers(0, 99))
 def test_patches_of_two_splits_never_share_ground(found, seed):
     splits = splits_of([pixel_cells(corners(box), 50.0) for box in found], seed)

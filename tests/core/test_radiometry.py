@@ -51,3 +51,14 @@ def test_the_wire_form_is_json():
 def test_a_range_for_three_bands_does_not_fit_four():
     with pytest.raises(ValueError, match="3 band factors for 4 bands"):
         compose([BandScaling()] * 4, VALUE_RANGES["imagenet-signed"], 4)
+
+
+def test_results_of_their_own_type_come_as_they_are():
+    """A picture of bytes from reflectance that is stored times 10000."""
+    own = ValueRange("own", "reflectance", (2.0,), (-1.0,), 127.5, 127.5, (0.0, 1.0), "uint8")
+    radiometry = compose([BandScaling(1e-4)] * 3, own, 3)
+    seen, _ = to_model(np.full((3, 1, 1), 5000, np.float32), radiometry)
+    np.testing.assert_allclose(seen, 0.0, atol=1e-6)
+    for number, expected in ((-1.0, 0.0), (0.0, 127.5), (1.0, 255.0)):
+        back = from_model(np.full((3, 1, 1), number, np.float32), radiometry, np.dtype(np.float32))
+        np.testing.assert_allclose(back, expected)

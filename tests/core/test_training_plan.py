@@ -40,7 +40,7 @@ def test_a_plan_survives_json(steps, weight, kind, rate, width):
         steps=steps,
         hyperparameters={"width": width},
         content=ContentPlan(l1=1.0, sam=weight),
-        adversarial=AdversarialPlan(kind, learning_rate=rate, warm_up=1),
+        adversarial=AdversarialPlan(kind, learning_rate=rate, warm_up=1, r1=10.0),
     )
     again = plan_from_json(json.loads(json.dumps(plan_to_json(plan))))
     assert again == plan
@@ -80,6 +80,7 @@ def test_no_such_preset():
         ({"content": {"perceptual": 1.0}}, "VGG19"),
         ({"adversarial": {"kind": "evil"}}, "adversarial.kind"),
         ({"adversarial": {"kind": "vanilla", "warm_up": 100}, "steps": 100}, "warm-up"),
+        ({"adversarial": {"kind": "wasserstein", "warm_up": 1}, "steps": 100}, "gradient penalty"),
         ({"optimiser": {"learning_rate": "fast"}}, "learning_rate"),
         ({"validation": {"side": 8, "border": 4}}, "border"),
         ({"family": ""}, "either an architecture"),

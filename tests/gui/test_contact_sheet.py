@@ -9,7 +9,7 @@ pytest.importorskip("qgis", reason="QGIS' Python bindings are not installed")
 
 from qgis.PyQt.QtCore import QEvent, QItemSelectionModel, Qt  # noqa: E402
 from qgis.PyQt.QtGui import QColor, QImage, QKeyEvent  # noqa: E402
-from qgis.PyQt.QtWidgets import QApplication, QDialogButtonBox, QFileDialog, QMessageBox  # noqa: E402
+from qgis.PyQt.QtWidgets import QApplication, QDialogButtonBox, QFileDialog, QLabel, QMessageBox  # noqa: E402
 
 from sr_plugin.core.card import BandSpec  # noqa: E402
 from sr_plugin.core.dataset import Dataset, PatchRecord  # noqa: E402
@@ -155,3 +155,11 @@ def test_an_index_that_cannot_be_written_is_said(dialog, dataset, monkeypatch):
     dialog.model.toggle([dialog.model.index(0)])
     dialog.save()
     assert "read-only" in told[0] and dialog.changed
+
+
+def test_a_list_for_another_dataset_is_told(dataset, tmp_path):
+    (tmp_path / "fields" / "exclude.csv").write_text("id\n1\n99\n", encoding="utf-8")
+    window = ContactSheetDialog(Dataset.open(dataset.folder))
+    assert window.model.struck == {"00001"}
+    assert any("does not have (00099)" in label.text() for label in window.findChildren(QLabel))
+    window.deleteLater()

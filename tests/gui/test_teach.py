@@ -117,6 +117,27 @@ def test_a_model_that_is_worse_than_bicubic_is_told(job, panel):
     assert panel.view.problem.isVisible() and panel.view.problem.kind == "warning"
 
 
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_model_that_comes_out_at_once_is_made_known(running, panel, installed):
+    """The panel need not have seen it run: a tiny training is done between two looks."""
+    from sr_plugin.core.job_folder import DONE, WAITING, JobStatus
+
+    made = []
+    panel.model_made.connect(made.append)
+    running.write_status(JobStatus(WAITING, steps=5))
+    panel.show_training(running.path)
+    running.write_status(JobStatus(DONE, 5, 5, model="mine.json", installed=installed))
+    wait_until(lambda: panel.view.status.state == DONE)
+    assert made == (["mine"] if installed else [])
+    assert ("list of models" in panel.view.state.text()) == installed
+    # Who looks at it again is told nothing new.
+    made.clear()
+    choose(panel.combo, 0)
+    choose(panel.combo, 1)
+    wait_until(lambda: panel.view.status.state == DONE)
+    assert made == []
+
+
 def test_why_a_training_cannot_be_continued_stays_in_sight(job, panel, monkeypatch):
     from sr_plugin.core.errors import OutputBusy
     from sr_plugin.pipeline import training_job

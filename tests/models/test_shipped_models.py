@@ -13,7 +13,7 @@ from sr_plugin.core.resampling import enlarge_cubic
 
 MODELS = pathlib.Path(__file__).resolve().parents[2] / "models"
 NAMES = sorted(path.stem for path in MODELS.glob("*.json"))
-SINGLE = [name for name in NAMES if not name.startswith("s2-fuse")]
+SINGLE = [name for name in NAMES if name.startswith(("s2-rgbn", "any-"))]
 PER_BAND = [name for name in NAMES if name.startswith("any-")]
 FUSION = [name for name in NAMES if name.startswith("s2-fuse")]
 #: Megabytes that a file may have.
@@ -70,11 +70,11 @@ def reflectance(project_dir):
 
 
 def test_the_models_that_are_promised_are_there():
-    assert {"s2-rgbn-x2", "s2-rgbn-x4", "s2-fuse-20m"} <= set(NAMES)
+    assert {"s2-rgbn-x2", "s2-rgbn-x4", "s2-fuse-20m", "s2-fuse-60m", "any-x2", "any-x3", "any-x4"} <= set(NAMES)
     assert [card.name for card in shipped_models()] == NAMES
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SINGLE + FUSION)
 def test_cards_tell_licence_data_and_quality(name):
     card = find_model(name)
     assert [weight.container for weight in card.weights] == ["onnx", "safetensors"]

@@ -1,5 +1,8 @@
 """Which part of an input is computed for the grid of another raster, and which grids are refused."""
 
+import os
+import re
+
 import numpy as np
 import pytest
 
@@ -8,7 +11,7 @@ pytest.importorskip("osgeo", reason="GDAL's Python bindings are not installed")
 from osgeo import osr  # noqa: E402
 
 from sr_plugin.core.errors import EmptyExtent, OutputError, ParameterError, UnsupportedRaster  # noqa: E402
-from sr_plugin.core.grid import Grid  # noqa: E402
+from sr_plugin.core.grid import Grid, Window  # noqa: E402
 from sr_plugin.pipeline.align import plan_alignment, transformed, unaligned  # noqa: E402
 from sr_plugin.pipeline.request import SuperResolveRequest  # noqa: E402
 
@@ -36,7 +39,21 @@ def test_what_the_target_covers_is_computed(request_):
     assert plan.grid == TARGET
     assert plan.extent == (410000 - 120, 4188000 - 120, 413000 + 120, 4190000 + 120)
     before = unaligned(request_, plan)
-    assert before.extent == plan.extent and before.output.endswith("out.unaligned.tif") and not before.cog
+    assert before.extent == plan.extent and not before.cog
+    # No user's name, the same for the same run, and another one for another grid.
+    assert re.fullmatch(r"out\.tif\.[0-9a-f]{8}\.unaligned\.tif", os.path.basename(before.output))
+    assert unaligned(request_, plan) == before
+    other = plan_alignment(request_, TARGET.cropped(Window(0, 0, 30, 20)), SOURCE, "layer")
+    assert unaligned(request_, other).output != before.output
+
+
+def test_the_raster_aligned_to_is_never_written_over(request_, tmp_path):
+    (tmp_path / "out.tif").write_bytes(b"kept")
+    (tmp_path / "link.tif").symlink_to(tmp_path / "out.tif")
+    for file in ("out.tif", "link.tif"):
+        with pytest.raises(OutputError, match="'layer', the raster to align to, which is never modified"):
+            plan_alignment(request_, TARGET, SOURCE, "layer", (), (str(tmp_path / file),))
+    plan_alignment(request_, TARGET, SOURCE, "layer", (), (str(tmp_path / "gone.tif"),))
 
 
 def test_an_extent_narrows_the_target_to_its_pixels(request_):

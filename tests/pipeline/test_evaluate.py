@@ -6,15 +6,17 @@ import csv
 import json
 import math
 import os
+import re
 
 import numpy as np
 import pytest
-from osgeo import ogr
+from osgeo import gdal, ogr
 
 from sr_plugin.core.card import PointSpread
 from sr_plugin.core.errors import Cancelled, EmptyExtent, OutputError, ParameterError
 from sr_plugin.core.point_spread import reduce_image
 from sr_plugin.core.resampling import enlarge_cubic
+from sr_plugin.pipeline import edge_planes
 from sr_plugin.pipeline.evaluate import evaluate
 from sr_plugin.pipeline.evaluation_land_cover import TrainingPolygon, training_roles
 from sr_plugin.pipeline.evaluation_preparation import sensible_shift
@@ -131,6 +133,30 @@ def test_a_shifted_truth_is_found(arrays, make_raster, shift):
     assert told.figures["result"].overall["psnr"] > plain.figures["result"].overall["psnr"] + 3
 
 
+@pytest.mark.parametrize("shift", [(0.0, 0.0), (-1.3, 2.4)])
+def test_gaps_do_not_bias_the_shift(arrays, make_raster, shift):
+    from scipy.ndimage import gaussian_filter
+    from scipy.ndimage import shift as moved
+
+    fine = ground(240, 272, seed=9)
+    truth = fine[:, 40:-40, 40:-40]
+    result = 0.5 * truth + 0.5 * enlarge_cubic(reduce_image(truth, RATIO, PointSpread()), RATIO)
+    off = moved(fine, (0, -shift[0], -shift[1]), order=5, mode="nearest")[:, 40:-40, 40:-40]
+    noise = gaussian_filter(np.random.default_rng(1).normal(size=off.shape[1:]), 8)
+    off[:, noise > np.quantile(noise, 0.7)] = -9999
+    result[:, 100:, 120:] = -9999
+    rasters = (reduce_image(truth, RATIO, PointSpread()), result, off)
+    names = [
+        make_raster(raster.astype(np.float32), f"{number}.tif", geotransform=transform(pixel), nodata=-9999)
+        for number, (raster, pixel) in enumerate(zip(rasters, (FINE * RATIO, FINE, FINE)))
+    ]
+    told = judge(*names, register=True)
+    assert told.truth_shift == pytest.approx(shift, abs=0.1 if any(shift) else 0.03)
+    # One window tells no spread.
+    assert math.isnan(told.truth_spread)
+    assert judge(*names[:2]).figures["result"].overall["shift"] < 0.02
+
+
 def test_a_truth_in_its_place_is_not_moved(paths):
     assert judge(*paths, register=True).truth_shift == pytest.approx((0, 0), abs=0.02)
 
@@ -147,7 +173,8 @@ def test_a_truth_of_another_place_is_not_moved(arrays, make_raster, paths):
 
 @pytest.mark.parametrize(
     "shift, spread, moved",
-    [((0.3, 0.0), 0.1, True), ((0.3, 0.0), 0.4, False), ((0.01, 0.0), 0.0, False), ((12.0, 12.0), 0.0, False)],
+    [((0.3, 0.0), 0.1, True), ((0.3, 0.0), 0.4, False), ((0.01, 0.0), 0.0, False), ((12.0, 12.0), 0.0, False)]
+    + [((0.3, 0.0), math.nan, True), ((0.01, 0.0), math.nan, False)],
 )
 def test_which_shifts_are_believed(shift, spread, moved):
     assert sensible_shift(shift, spread, 4) is moved
@@ -177,6 +204,25 @@ def test_matching_takes_the_difference_of_sensors_away(paths, arrays, make_raste
     # Consistency is that of the result as it is.
     for key in ("reflectance", "spectral"):
         assert told.figures["result"].overall[key] == pytest.approx(plain.figures["result"].overall[key])
+
+
+def test_pictures_show_what_was_measured(paths, arrays, make_raster, tmp_path):
+    other = make_raster((arrays[2] + 3000).astype(np.float32), "t.tif", geotransform=transform(FINE))
+    page = tmp_path / "r.html"
+    worst = {}
+    for match in (False, True):
+        judge(paths[0], paths[1], other, bands=(1, 2, 3), match=match, report=str(page))
+        worst[match] = float(re.findall(r"difference ([0-9.e+]+) or more", page.read_text("utf-8"))[0])
+    # All that is left is the detail that bicubic lacks.
+    assert worst[False] > 3000 > 1000 > worst[True]
+    assert "after the matching of histograms" in page.read_text("utf-8")
+
+
+def test_a_mask_narrower_than_an_input_pixel_is_told(paths, tmp_path):
+    polygon = bytes(ogr.CreateGeometryFromWkt(rectangle(41, 41, 2, 40)).ExportToWkb())
+    with pytest.raises(EmptyExtent, match="No pixel of the input lies wholly"):
+        judge(*paths[:2], mask=(polygon,), report=str(tmp_path / "r.html"))
+    assert judge(*paths, mask=(polygon,)).figures["result"].pixels == 80
 
 
 def test_gaps_and_masks_do_not_count(paths, arrays, make_raster):
@@ -217,6 +263,23 @@ def test_scale_and_offset_make_physical_units(arrays, make_raster):
     assert told.figures["result"].indices["ndvi"]["mae"] == pytest.approx(np.abs(error[keep]).mean(), rel=1e-3)
 
 
+def test_reflectance_without_a_scale_is_not_scaled_again(arrays, make_raster):
+    coarse, result, truth = arrays
+    facts = {"descriptions": NAMES, "scale_offset": (1e-4, -0.1)}
+    place = transform(FINE)
+    source = make_raster(np.rint(coarse).astype(np.uint16), "i.tif", geotransform=transform(FINE * RATIO), **facts)
+    same = make_raster(np.rint(result).astype(np.uint16), "r.tif", geotransform=place, descriptions=NAMES)
+    stored = make_raster(truth.astype(np.float32), "s.tif", geotransform=place, descriptions=NAMES)
+    shares = make_raster((truth * 1e-4 - 0.1).astype(np.float32), "t.tif", geotransform=place, descriptions=NAMES)
+    expected = np.abs(result - truth).mean() * 1e-4
+    for name, words in ((shares, "taken for physical"), (stored, "that of the input is used")):
+        feedback = Recorder()
+        told = judge(source, same, name, feedback)
+        assert told.figures["result"].overall["mae"] == pytest.approx(expected, rel=0.01)
+        assert [text for text in feedback.warnings if words in text]
+        assert [text for text in feedback.messages if "r.tif' tells no scale" in text]
+
+
 @pytest.mark.parametrize("values, peak", [(np.uint8, 255.0), (np.uint16, 10000.0), (np.float32, 1.0)])
 def test_the_range_is_found(arrays, make_raster, values, peak):
     factor = {np.uint8: 1 / 40, np.uint16: 1, np.float32: 1e-4}[values]
@@ -225,6 +288,19 @@ def test_the_range_is_found(arrays, make_raster, values, peak):
         scaled = np.clip(array * factor, 0, 250 if values is np.uint8 else 1e5).astype(values)
         names.append(make_raster(scaled, f"{number}.tif", geotransform=transform(pixel)))
     assert judge(*names).settings.peak == peak
+
+
+def test_a_scale_of_one_is_none(arrays, make_raster, tmp_path):
+    names = [
+        make_raster((array / 40).astype(np.uint8), f"{number}.tif", geotransform=transform(pixel))
+        for number, (array, pixel) in enumerate(zip(arrays[:2], (FINE * RATIO, FINE)))
+    ]
+    # A GeoTIFF does not keep a scale of 1, other formats do.
+    dataset = gdal.Translate(str(tmp_path / "in.vrt"), names[0], format="VRT")
+    for number in (1, 2, 3):
+        dataset.GetRasterBand(number).SetScale(1.0)
+    dataset = None
+    assert judge(str(tmp_path / "in.vrt"), names[1]).settings.peak == 255.0
 
 
 def test_land_cover(arrays, make_raster):
@@ -266,8 +342,42 @@ def test_one_class_is_told(paths):
     with pytest.raises(EmptyExtent, match="fewer than two classes"):
         judge(*paths, polygons=(TrainingPolygon(wkb, "a"), TrainingPolygon(other, "a")))
     away = bytes(ogr.CreateGeometryFromWkt(rectangle(5000, 0, 50, 50)).ExportToWkb())
+    feedback = Recorder()
     with pytest.raises(EmptyExtent, match="do not overlap"):
-        judge(*paths, polygons=(TrainingPolygon(away, "a"),))
+        judge(*paths, feedback=feedback, polygons=(TrainingPolygon(away, "a"),))
+    # Before the tiles are gone through.
+    assert not feedback.steps
+
+
+def test_what_the_sample_misses_is_evaluated(paths, arrays, make_raster, monkeypatch):
+    monkeypatch.setattr(edge_planes, "_SAMPLE_SIDE", 64)
+    # Sampled windows begin at column 20 and row 16.
+    corners = [rectangle(0, 0, 16, 12), rectangle(176, 148, 16, 12)]
+    wkb = [bytes(ogr.CreateGeometryFromWkt(corner).ExportToWkb()) for corner in corners]
+    one = judge(*paths, mask=wkb[:1])
+    assert one.figures["result"].pixels == 16 * 12 and (one.grid.width, one.grid.height) == (16, 12)
+    assert judge(*paths, mask=tuple(wkb)).figures["result"].pixels == 2 * 16 * 12
+    coarse, _, truth = (array.astype(np.float32) for array in arrays)
+    truth[:, :, 16:] = -1
+    gappy = make_raster(truth, "g.tif", geotransform=transform(FINE), descriptions=NAMES, nodata=-1)
+    assert judge(*paths[:2], gappy).figures["result"].pixels == 16 * 160
+    coarse[:, :, 4:] = -1
+    place = transform(FINE * RATIO)
+    strip = make_raster(coarse, "strip.tif", geotransform=place, descriptions=NAMES, nodata=-1)
+    assert judge(strip, *paths[1:]).edges["result"].f1_input > 0.1
+    away = bytes(ogr.CreateGeometryFromWkt(rectangle(5000, 0, 50, 50)).ExportToWkb())
+    with pytest.raises(EmptyExtent, match="mask holds no pixel"):
+        judge(*paths, mask=(away,))
+
+
+def test_an_extent_is_no_rim_to_bicubic(paths, arrays, make_raster):
+    enlarged = enlarge_cubic(arrays[0].astype(np.float32).astype(float), RATIO).astype(np.float32)
+    same = make_raster(enlarged, "cubic.tif", geotransform=transform(FINE), descriptions=NAMES)
+    extent = (LEFT + 24 * FINE, TOP - 136 * FINE, LEFT + 120 * FINE, TOP - 40 * FINE)
+    told = judge(paths[0], same, paths[2], extent=extent, cell=32).figures
+    assert told["result"].pixels == 96 * 96
+    for key in ("psnr", "ssim", "sam", "ergas", "scc"):
+        assert told["result"].overall[key] == pytest.approx(told["bicubic"].overall[key], rel=1e-5), key
 
 
 def test_files(paths, tmp_path):
@@ -300,8 +410,12 @@ def test_histograms_count_every_pixel(paths):
     assert (told.histograms["truth"].sum(axis=1) == SIZE[0] * SIZE[1]).all()
 
 
-def test_an_extent_limits_what_is_judged(paths):
-    told = judge(*paths, extent=(LEFT + 41, TOP - 201, LEFT + 159, TOP - 39))
+def test_an_extent_limits_what_is_judged(paths, tmp_path):
+    table = tmp_path / "t.csv"
+    told = judge(*paths, extent=(LEFT + 41, TOP - 201, LEFT + 159, TOP - 39), table=str(table))
+    # Tiles are told by their place in the whole result.
+    first = next(csv.DictReader(table.read_text("utf-8").splitlines()))
+    assert (first["column"], first["row"]) == ("16", "16")
     # Whole pixels of the input: from column 4 and row 4 up to column 16 and row 20.
     assert told.grid.geotransform == pytest.approx(transform(FINE, 16, 16))
     assert (told.grid.width, told.grid.height) == (48, 64)
@@ -322,6 +436,14 @@ def test_mistakes_are_told(paths, change, error, words):
         judge(paths[0], values.pop("results"), paths[2], **values)
 
 
+def test_files_appear_together_or_not_at_all(paths, tmp_path):
+    blocked = tmp_path / "summary.json"
+    (tmp_path / "summary.json.part").mkdir()
+    with pytest.raises(OutputError, match="summary.json' cannot be written"):
+        judge(*paths, table=str(tmp_path / "table.csv"), summary=str(blocked))
+    assert not [name for name in os.listdir(tmp_path) if name.startswith("table")]
+
+
 def test_sources_are_never_overwritten(paths):
     before = os.path.getsize(paths[1])
     with pytest.raises(OutputError, match="source"):
@@ -336,6 +458,8 @@ def test_grids_that_are_not_nested_need_a_truth(arrays, make_raster, paths):
         judge(off, paths[1], bands=(1, 2, 3))
     told = judge(off, paths[1], paths[2], bands=(1, 2, 3))
     assert told.settings.ratio == 0 and math.isnan(told.figures["result"].overall["reflectance"])
+    nested = judge(paths[0], paths[1], paths[2], bands=(1, 2, 3))
+    assert told.figures["result"].overall["ergas"] == pytest.approx(nested.figures["result"].overall["ergas"], rel=0.05)
     assert told.figures["result"].overall["psnr"] > told.figures["bicubic"].overall["psnr"]
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,9 @@ pytest.importorskip("torch")
 
 from osgeo import gdal  # noqa: E402
 
+from sr_plugin.core.bands import LayerBand  # noqa: E402
+from sr_plugin.core.card import TileConstraints  # noqa: E402
+from sr_plugin.core.catalogue import find_model  # noqa: E402
 from sr_plugin.core.errors import (  # noqa: E402
     BandError,
     Cancelled,
@@ -20,6 +24,8 @@ from sr_plugin.core.errors import (  # noqa: E402
     UnsupportedRaster,
 )
 from sr_plugin.core.job import JobPlan  # noqa: E402
+from sr_plugin.core.point_spread import reduce_image  # noqa: E402
+from sr_plugin.pipeline.fusion_steps import sharpening_steps  # noqa: E402
 from sr_plugin.pipeline.prepare_fusion import prepare_fusion  # noqa: E402
 from sr_plugin.pipeline.request import FusionRequest, SuperResolveRequest  # noqa: E402
 from sr_plugin.pipeline.superresolve import superresolve  # noqa: E402
@@ -179,6 +185,33 @@ def test_gaps_of_any_input_are_gaps_of_what_is_made_of_it(fuse, tmp_path):
     assert_same(result, fuse(paths, name="tiled.tif", tile=32))
 
 
+def test_gaps_as_a_mask_of_all_bands(fuse, tmp_path):
+    def punch(name, pixels):
+        if name == "20m":
+            pixels[0, 10, 12] = 0
+        return pixels
+
+    paths = write_scene(tmp_path, phases=((0, 0), (0, 0)), nodata=0, change=punch)
+    dataset = gdal.Open(fuse(paths, gaps_as_mask=True).output)
+    band = dataset.GetRasterBand(1)
+    expected = np.zeros((dataset.RasterYSize, dataset.RasterXSize), bool)
+    expected[20:22, 24:26] = True
+    assert band.GetNoDataValue() is None and band.GetMaskFlags() == gdal.GMF_PER_DATASET
+    np.testing.assert_array_equal(band.GetMaskBand().ReadAsArray() == 0, expected)
+
+
+def test_fine_pixels_without_cells_are_a_gap_of_the_mask(fuse, tmp_path):
+    paths = write_scene(tmp_path, phases=((0, 0), (0, 0)))
+    short = read_raster(paths[1])[:, :, :-3]
+    corner = (500000.0, 20.0, 0.0, 4100000.0, 0.0, -20.0)
+    paths[1] = write_raster(tmp_path / "short.tif", short, corner, descriptions=MIDDLE)
+    dataset = gdal.Open(fuse(paths, gaps_as_mask=True).output)
+    band = dataset.GetRasterBand(1)
+    assert band.GetMaskFlags() == gdal.GMF_PER_DATASET
+    mask = band.GetMaskBand().ReadAsArray()
+    assert not mask[:, 2 * short.shape[2] :].any() and mask[:, : 2 * short.shape[2]].all()
+
+
 def test_fine_pixels_without_cells_are_gaps(fuse, tmp_path):
     paths = write_scene(tmp_path, phases=((0, 0), (0, 0)))
     short = read_raster(paths[1])[:, :, :-3]
@@ -218,6 +251,34 @@ def test_a_model_of_the_finest_bands_and_one_for_all_others(fuse, tmp_path):
     others = [ORDER.index(name) for name in MIDDLE + COARSE]
     assert np.abs(read_raster(plain.output).astype(float) - read_raster(result.output))[others].max() <= 1
     assert "s2-rgbn-x2" in gdal.Open(result.output).GetMetadataItem("SR_MODEL")
+
+
+def test_consistency_is_measured_with_the_blur_that_the_model_was_made_for(fuse, tmp_path):
+    """A result that was made to agree with its input, and that no type clips or rounds, is told to do so."""
+    phases = ((1, 0), (3, 2))
+    paths = write_scene(tmp_path, phases=phases)
+    card = find_model("any-x2")
+    assert card.psf.kind == "gaussian"
+    result = fuse(paths, factor=2, model="any-x2", consistency=True, output_type="float32")
+    assert 0 < result.consistency_rmse < 0.01
+    seen = reduce_image(read_raster(result.output).astype(float), 2, card.psf)
+    np.testing.assert_allclose(seen[[ORDER.index(name) for name in FINE]], read_raster(paths[0]), atol=0.01)
+    plain = fuse(paths, name="plain.tif", factor=2, model="any-x2")
+    assert plain.consistency_rmse > 1
+    tiled = fuse(paths, name="tiled.tif", factor=2, model="any-x2", tile=32)
+    assert tiled.consistency_rmse == pytest.approx(plain.consistency_rmse, rel=1e-3)
+
+
+@pytest.mark.parametrize("change", [{"tiles": TileConstraints(fixed=(64, 64))}, {"reach": None}])
+@pytest.mark.parametrize("name", ["any-x2", "s2-rgbn-x2"])
+def test_no_model_of_fixed_tiles_follows_a_fusion(name, change):
+    card = replace(find_model(name), **change)
+    request = SuperResolveRequest("in.tif", "out.tif", name)
+    layer = [LayerBand(number, band) for number, band in enumerate(FINE, start=1)]
+    with pytest.raises(ParameterError, match=f"'{name}' takes tiles of one size only"):
+        sharpening_steps(
+            request, FusionRequest((), ("s2-fuse-20m",), 2), layer, range(4), 4, lambda _: card, Recorder()
+        )
 
 
 def test_a_model_of_another_factor_stands_aside(fuse, tmp_path):

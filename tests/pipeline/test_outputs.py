@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,9 @@ gdal = pytest.importorskip("osgeo.gdal", reason="GDAL's Python bindings are not 
 
 from sr_plugin.core.errors import ParameterError  # noqa: E402
 from sr_plugin.core.resampling import enlarge_cubic  # noqa: E402
+from sr_plugin.pipeline.output_values import chosen_type  # noqa: E402
+from sr_plugin.pipeline.request import SuperResolveRequest  # noqa: E402
+from sr_plugin.raster.source import BandInfo  # noqa: E402
 from tests.conftest import read_raster  # noqa: E402
 
 pytestmark = pytest.mark.gdal
@@ -157,3 +161,14 @@ def test_only_what_could_be_continued_waits_for_the_disk(make_raster, scene, run
         counts.append(len(waits))
     # The journal's head and its entry wait no more; the result still does before it takes its name.
     assert counts[0] - counts[1] >= 2 and counts[1] >= 1
+
+
+def test_results_of_their_own_kind_have_their_own_type():
+    bands = [BandInfo(1, "float32", "", 0, None, None, None, "", (), None)]
+    request = SuperResolveRequest("in.tif", "out.tif", "model")
+    assert chosen_type(request, bands) == "float32"
+    assert chosen_type(request, [], "uint8") == "uint8"
+    # Bands that the model does not take keep their values beside it.
+    assert chosen_type(request, bands, "uint8") == "float32"
+    assert chosen_type(replace(request, output_type="int16"), [], "uint8") == "int16"
+    assert chosen_type(replace(request, spread=True), [], "uint8") == "float32"

@@ -24,7 +24,7 @@ from sr_plugin.pipeline.training_job import (
     start_training,
 )
 from sr_plugin.pipeline.training_request import make_plan
-from sr_plugin.runtime.detached import start_detached
+from sr_plugin.runtime.detached import forget_ended, has_ended, start_detached
 from tests.training_datasets import write_dataset
 
 
@@ -115,6 +115,39 @@ def test_a_process_that_dies_at_once_is_told(tmp_path, worker_python):
     pid = start_detached(worker_python, "sr_plugin.worker.training.nonsense", [folder.path], folder.log)
     with pytest.raises(WorkerDied, match="nonsense"):
         follow(folder, Told(), pid)
+
+
+def test_a_process_that_somebody_else_forgot_has_ended_all_the_same(tmp_path, worker_python):
+    """Another thread that starts a training takes those that have ended off the list."""
+    folder = JobFolder(str(tmp_path / "job"))
+    folder.make()
+    folder.write_status(JobStatus(DONE, 8, 8))
+    pid = start_detached(worker_python, "sr_plugin.worker.training.nonsense", [folder.path], folder.log)
+    deadline = time.monotonic() + 60
+    while not has_ended(pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    forget_ended()
+    assert has_ended(pid)
+    # A hang would never be cancelled: the folder is not taken, and START_SECONDS are long.
+    begun = time.monotonic()
+    assert follow(folder, Told(), pid).state == DONE
+    assert time.monotonic() - begun < 10
+
+
+def test_of_a_process_of_somebody_else_the_lock_tells(tmp_path):
+    folder = JobFolder(str(tmp_path / "job"))
+    folder.make()
+    folder.write_status(JobStatus(DONE, 8, 8))
+    lock = folder.lock()
+
+    class Leaving(Told):
+        def status(self, status):
+            super().status(status)
+            lock.release()
+
+    assert has_ended(os.getpid()) is None
+    assert follow(folder, Leaving(), os.getpid()).state == DONE
 
 
 def test_plans_follow_from_a_few_choices(dataset):

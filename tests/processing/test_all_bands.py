@@ -116,6 +116,31 @@ def test_a_missing_model_is_named(run, tmp_path):
         run(root, FUSION_MODELS="s2-rgbn-x2")
 
 
+def test_the_help_promises_means_for_10_m_only(provider):
+    from qgis.core import QgsApplication
+
+    algorithm = QgsApplication.processingRegistry().algorithmById("superres:superresolvesentinel2")
+    helps = algorithm.shortHelpString(), algorithm.parameterDefinition("TARGET").help()
+    for text in helps:
+        promised = text.index("half a percent")
+        assert "differ by more" in text[promised:] and "at 5 m" in text[promised:].lower()
+
+
+def test_gaps_as_a_mask_in_files_of_bands(run, tmp_path):
+    from osgeo import gdal
+
+    scene = np.full((31, 31), 4, np.uint8)
+    scene[10:20, 10:20] = 9
+    root, _ = make_safe(tmp_path, "2A", bands=BANDS, scene=scene)
+    outputs = run(root, MASK_CLOUDS=["cloud_high"], GAPS="mask", ONE_FILE_PER_BAND=True)
+    for name in (outputs["OUTPUT"], outputs["FILES"].split(";")[4]):
+        dataset = gdal.Open(name)
+        band = dataset.GetRasterBand(1)
+        assert band.GetNoDataValue() is None and band.GetMaskFlags() == gdal.GMF_PER_DATASET
+        mask = band.GetMaskBand().ReadAsArray()
+        assert not mask[20:40, 19:39].any() and mask[42:50, 42:50].all()
+
+
 def test_clouds_become_gaps_of_all_bands(run, read_pixels, tmp_path):
     scene = np.full((31, 31), 4, np.uint8)
     scene[10:20, 10:20] = 9

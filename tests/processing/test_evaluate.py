@@ -14,8 +14,8 @@ pytestmark = pytest.mark.qgis
 pytest.importorskip("skimage")
 
 PARAMETERS = (
-    "INPUT RESULTS TRUTH BANDS EXTENT MASK REGISTER MATCH POLYGONS CLASS_FIELD DATA_RANGE MTF TILE_SIZE OUTPUT_HTML "
-    "TILES OUTPUT_CSV OUTPUT_JSON FIGURE"
+    "INPUT RESULTS TRUTH UNCERTAINTY BANDS EXTENT MASK REGISTER MATCH POLYGONS CLASS_FIELD DATA_RANGE MTF TILE_SIZE "
+    "OUTPUT_HTML TILES OUTPUT_CSV OUTPUT_JSON FIGURE"
 ).split()
 
 
@@ -64,8 +64,8 @@ def test_parameters_and_outputs_are_those_promised(algorithm):
 
     assert [p.name() for p in algorithm.parameterDefinitions()] == PARAMETERS
     numbers = {f"{metric.key.upper()}{end}" for metric in METRICS for end in ("", "_BICUBIC")}
-    more = {"TRUTH_SHIFT_ROWS", "TRUTH_SHIFT_COLUMNS", "BEST", "SUMMARY"}
-    assert {o.name() for o in algorithm.outputDefinitions()} == numbers | more | set(PARAMETERS[13:])
+    more = {"UNCERTAINTY_RANK", "TRUTH_SHIFT_ROWS", "TRUTH_SHIFT_COLUMNS", "BEST", "SUMMARY"}
+    assert {o.name() for o in algorithm.outputDefinitions()} == numbers | more | set(PARAMETERS[14:])
     assert [p.name() for p in algorithm.parameterDefinitions() if not p.help()] == []
 
 
@@ -113,6 +113,43 @@ def test_without_a_truth(call, rasters):
     assert told["RMSE"] > 0 and math.isnan(told["EDGE_F1"]) and math.isnan(told["IMPROVEMENT"])
     assert told["MAE"] == pytest.approx(told["REFLECTANCE"]) and math.isnan(told["TRUTH_SHIFT_ROWS"])
     assert "OUTPUT_HTML" not in told and "TILES" not in told
+
+
+@pytest.fixture
+def uncertainty(make_raster, rasters):
+    """The true error of the poor result as its uncertainty."""
+    from osgeo import gdal
+
+    truth, poor = (gdal.Open(rasters[name]).ReadAsArray().astype(np.float32) for name in ("TRUTH", "poor"))
+    names = [f"{band} uncertainty" for band in ("B02", "B04", "B08")]
+    path = make_raster(np.abs(poor - truth), "uncertainty.tif", names)
+    dataset = gdal.Open(path, gdal.GA_Update)
+    dataset.SetGeoTransform((600000, 5, 0, 5000000, 0, -5))
+    del dataset
+    return path
+
+
+def test_the_uncertainty_is_judged(call, rasters, uncertainty, tmp_path, feedback):
+    files = {"OUTPUT_HTML": str(tmp_path / "r.html"), "OUTPUT_JSON": str(tmp_path / "s.json")}
+    parameters = {"TRUTH": rasters["TRUTH"], "UNCERTAINTY": uncertainty, **files}
+    told = call(rasters["INPUT"], [rasters["poor"], rasters["good"]], feedback, **parameters)
+    assert told["UNCERTAINTY_RANK"] == pytest.approx(1)
+    record = json.loads(told["SUMMARY"])["uncertainty"]
+    assert record["rank"] == told["UNCERTAINTY_RANK"] and record["pixels"] == 72 * 96
+    assert [info for info in feedback.infos if "Rank correlation" in info]
+    with open(files["OUTPUT_HTML"], encoding="utf-8") as file:
+        assert "A low uncertainty is no proof" in file.read()
+    assert math.isnan(call(rasters["INPUT"], [rasters["good"]])["UNCERTAINTY_RANK"])
+
+
+def test_what_is_no_uncertainty_of_the_result_is_told(call, rasters, uncertainty, make_raster, feedback):
+    from qgis.core import QgsProcessingException
+
+    coarse = make_raster(np.ones((3, 36, 48), np.float32), "coarse_uncertainty.tif")
+    with pytest.raises(QgsProcessingException, match="Without a truth"):
+        call(rasters["INPUT"], [rasters["poor"]], UNCERTAINTY=uncertainty)
+    with pytest.raises(QgsProcessingException, match="does not have the grid.*wrote together with the first result"):
+        call(rasters["INPUT"], [rasters["poor"]], feedback, TRUTH=rasters["TRUTH"], UNCERTAINTY=coarse)
 
 
 def test_layers_of_a_project_will_do(call, rasters, project):
@@ -180,6 +217,7 @@ def test_a_mask_limits_what_counts(call, rasters, polygons):
         ({"RESULTS": ["no-such-raster.tif"]}, "does not exist"),
         ({"TRUTH": "no-such-raster.tif"}, "does not exist"),
         ({"BANDS": [7]}, "no band 7"),
+        ({"UNCERTAINTY": "no-such-raster.tif"}, "does not exist"),
         ({"POLYGONS": "polygons"}, "field that holds their class"),
     ],
 )

@@ -353,6 +353,24 @@ def test_result_and_uncertainty_need_two_names(run, sample_raster, tmp_path):
     assert not os.path.exists(path)
 
 
+@pytest.mark.parametrize(
+    "model, where, reason",
+    [("bicubic:2", "u.tif", "interpolates"), ("s2-rgbn-x2", "nowhere/u.tif", "nowhere"), ("s2-rgbn-x2", "", "itself")],
+)
+def test_a_wrong_uncertainty_is_refused_before_the_result_is_computed(
+    run, sample_raster, tmp_path, model, where, reason
+):
+    from qgis.core import QgsProcessingException
+
+    source, result = tmp_path / "source.tif", tmp_path / "result.tif"
+    source.write_bytes(open(sample_raster, "rb").read())
+    path = str(tmp_path / where) if where else str(source)
+    with pytest.raises(QgsProcessingException, match=reason):
+        run(str(source), MODEL=model, OUTPUT=str(result), UNCERTAINTY=path, EXTENT=_upper_left(sample_raster, 24))
+    assert not result.exists()
+    assert source.read_bytes() == open(sample_raster, "rb").read()
+
+
 def test_the_limit_of_the_uncertainty_reaches_the_run(run, sample_raster, tmp_path):
     from osgeo import gdal
 

@@ -328,6 +328,24 @@ def test_a_layer_elsewhere_is_refused(run, tmp_path):
     assert not os.path.exists(tmp_path / "result.tif")
 
 
+@pytest.mark.parametrize("options", ["", "|option:NUM_THREADS=2"])
+@pytest.mark.parametrize("apart", [False, True])
+def test_the_layer_aligned_to_is_never_written_over(run, tmp_path, sentinel2, options, apart):
+    from qgis.core import QgsProcessingException, QgsRasterLayer
+
+    root, _ = make_landsat(tmp_path, 8, 2, 2, bands=("4", "5"))
+    before = open(sentinel2, "rb").read()
+    output = sentinel2
+    if apart:
+        # The name of a band's file.
+        output, sentinel2 = sentinel2, str(tmp_path / "sentinel2_SR_B5.tif")
+        os.rename(output, sentinel2)
+    layer = QgsRasterLayer(sentinel2 + options, "layer")
+    with pytest.raises(QgsProcessingException, match="never modified"):
+        run(root, ALIGN_TO=layer, OUTPUT=output, ONE_FILE_PER_BAND=apart)
+    assert open(sentinel2, "rb").read() == before
+
+
 def test_a_cancel_while_aligning_leaves_nothing_under_the_name(provider, tmp_path, sentinel2):
     import processing
     from qgis.core import QgsProcessingException, QgsProcessingFeedback

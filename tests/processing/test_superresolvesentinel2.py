@@ -145,15 +145,18 @@ def test_gaps_as_a_mask(run, read_pixels, tmp_path):
     scene = np.full((31, 31), 4, np.uint8)
     scene[10:14, 10:14] = 9
     root, pixels = make_safe(tmp_path, "2A", "05.00", -1000, FOUR, scene)
-    result = run(root, MASK_CLOUDS=["cloud_high"], GAPS="mask", ONE_FILE_PER_BAND=True)["FILES"].split(";")[0]
-    dataset = gdal.Open(result)
-    band = dataset.GetRasterBand(1)
+    outputs = run(root, MASK_CLOUDS=["cloud_high"], GAPS="mask", ONE_FILE_PER_BAND=True, COG=True)
     gap = np.zeros((120, 120), bool)
     gap[40:56, 38:54] = True
     gap[:4, :4] = True
-    assert band.GetNoDataValue() is None and band.GetMaskFlags() == gdal.GMF_PER_DATASET
-    np.testing.assert_array_equal(band.GetMaskBand().ReadAsArray() == 0, gap)
-    np.testing.assert_array_equal(band.ReadAsArray(), np.where(gap, 0, enlarged(pixels["B04"])))
+    for result in (outputs["FILES"].split(";")[0], outputs["OUTPUT"]):
+        dataset = gdal.Open(result)
+        band = dataset.GetRasterBand(1)
+        assert band.GetNoDataValue() is None and band.GetMaskFlags() == gdal.GMF_PER_DATASET
+        np.testing.assert_array_equal(band.GetMaskBand().ReadAsArray() == 0, gap)
+        np.testing.assert_array_equal(band.ReadAsArray(), np.where(gap, 0, enlarged(pixels["B04"])))
+    file = gdal.Open(outputs["FILES"].split(";")[0])
+    assert file.GetMetadataItem("LAYOUT", "IMAGE_STRUCTURE") == "COG"
 
 
 def test_one_file_per_band(run, read_pixels, tmp_path):

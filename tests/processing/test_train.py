@@ -85,3 +85,30 @@ def test_settings_of_an_earlier_plan_are_taken(train, tmp_path, monkeypatch):
     assert plan.ema == 0.5 and plan.content.l1 == 0.0 and plan.content.sam == 3.0
     assert plan.family == "edsr_bicubic" and plan.name == "taught" and plan.optimiser.clip == 0.25
     assert plan.adversarial.kind == "lsgan" and plan.adversarial.warm_up == 2
+
+
+def test_defaults_do_not_win_over_an_earlier_plan_but_steps_do(train, tmp_path, monkeypatch):
+    """As a dialog gives them: all parameters, most of them as they were."""
+    from sr_plugin.core.job_folder import JobFolder
+    from sr_plugin.core.training_plan import TrainingPlan, read_plan, write_plan
+    from sr_plugin.pipeline import training_job
+
+    monkeypatch.setattr(training_job, "start_detached", lambda *_: 0)
+    earlier = TrainingPlan(
+        "old", "elsewhere", family="rcan", hyperparameters={"width": 16, "groups": 1}, steps=20000, batch=3, seed=7,
+        precision="bfloat16", device="cuda", install=False, tensorboard=True,
+    )  # fmt: skip
+    write_plan(earlier, str(tmp_path / "plan.json"))
+    defaults = {"DEVICE": "auto", "PRECISION": "float32", "SEED": 0, "TENSORBOARD": False, "INSTALL": True}
+    common = {"PLAN": str(tmp_path / "plan.json"), "DETACH": True, "HYPERPARAMETERS": "", "BATCH": None}
+    folder = train(**common, **defaults)["FOLDER"]
+    plan = read_plan(JobFolder(folder).plan)
+    assert (plan.steps, plan.batch, plan.seed, plan.precision, plan.device) == (6, 3, 7, "bfloat16", "cuda")
+    assert not plan.install and plan.tensorboard
+    # Sizes of one architecture mean nothing to another one.
+    assert plan.family == "edsr_bicubic" and plan.hyperparameters == {}
+    changed = {**defaults, "SEED": 5, "PRECISION": "float16", "ARCHITECTURE": "rcan", "STEPS": None}
+    folder = train(**common, **changed, FOLDER=str(tmp_path / "other"))["FOLDER"]
+    plan = read_plan(JobFolder(folder).plan)
+    assert (plan.steps, plan.seed, plan.precision, plan.device) == (20000, 5, "float16", "cuda")
+    assert plan.hyperparameters == {"width": 16, "groups": 1}

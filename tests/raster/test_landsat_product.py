@@ -84,6 +84,18 @@ def test_the_three_forms_of_the_metadata_say_the_same(tmp_path, form, level):
     assert found.scaling(name)[:2] == pytest.approx(expected, rel=1e-6)
 
 
+def test_metadata_that_would_take_for_ever_are_refused_at_once():
+    """No line and no file is near as long as what is refused, so nothing can be made slow by blanks."""
+    text = metadata_text(metadata_groups(8, 2, 1, "2021-12-01", {"4": "a_B4.TIF"}), "txt")
+    padded = text.replace(" = ", " " * 1500 + "=" + " " * 1500)
+    assert read_metadata(padded.encode(), "a_MTL.txt").files == {"B4": "a_B4.TIF"}
+    with pytest.raises(SourceUnreadable, match="'a_MTL.txt' has a line longer than any product's"):
+        read_metadata(("A = x" + " " * 10_000 + "y\n" + text).encode(), "a_MTL.txt")
+    for ending in ("txt", "xml", "json"):
+        with pytest.raises(SourceUnreadable, match="is larger than any product's"):
+            read_metadata(b"\n" * (5 << 20), f"a_MTL.{ending}")
+
+
 @pytest.mark.parametrize(
     "how", ["folder", "slash", "tar", "tar in a folder", "tar of dot", "tar.gz", "tgz", "txt", "xml", "json"]
 )
@@ -266,6 +278,56 @@ def test_quality_of_surface_reflectance_on_demand(tmp_path):
     product = open_landsat(str(root))
     for number, name in enumerate(("cloud", "cloud_shadow", "snow", "water", "cirrus")):
         assert gaps_of(product, [name], 6) == [i == number for i in range(6)], name
+
+
+def scenes_on_demand(folder, *dates):
+    """Scenes of the on-demand processor side by side; the folder, and their names."""
+    names = []
+    for date in dates:
+        root, _ = make_landsat(folder.parent / "apart", 8, 1, 2, date=date, quality=np.full(SHAPE, 322))
+        shutil.copytree(root, folder, dirs_exist_ok=True)
+        names.append(root.name)
+    return folder, names
+
+
+def files_of(product):
+    return [os.path.basename(item.path) for item in (*product.bands, *product.masks)]
+
+
+def test_scenes_on_demand_in_one_folder_are_not_mixed(tmp_path):
+    folder, names = scenes_on_demand(tmp_path / "flat", "2014-07-14", "2015-01-02", "2016-03-04")
+    for name in names:
+        product = open_landsat(str(folder / f"{name}_MTL.txt"))
+        assert files_of(product) == [f"{name}_sr_band{n}.tif" for n in range(1, 8)] + [f"{name}_pixel_qa.tif"]
+    # A scene whose bands are not there takes none of its neighbours'.
+    for file in [*folder.glob(f"{names[1]}_sr_band*"), *folder.glob(f"{names[2]}_pixel_qa*")]:
+        file.unlink()
+    assert not open_landsat(str(folder / f"{names[1]}_MTL.txt")).bands
+    product = open_landsat(str(folder / f"{names[2]}_MTL.txt"))
+    assert len(product.bands) == 7 and not product.masks
+
+
+def test_files_on_demand_without_the_name_of_a_scene(tmp_path):
+    folder, (name,) = scenes_on_demand(tmp_path / "one", "2014-07-14")
+    metadata = folder / f"{name}_MTL.txt"
+    for file in folder.glob("*_sr_band?.tif"):
+        file.rename(folder / file.name[len(name) + 1 :])
+    (folder / f"{name}_pixel_qa.tif").rename(folder / "pixel_qa.tif")
+    expected = [f"sr_band{n}.tif" for n in range(1, 8)] + ["pixel_qa.tif"]
+    assert files_of(open_landsat(str(metadata))) == expected
+    plain = metadata.rename(folder / "MTL.txt")
+    assert files_of(open_landsat(str(plain))) == expected
+
+
+def test_metadata_that_name_none_of_several_scenes_are_refused(tmp_path):
+    folder, names = scenes_on_demand(tmp_path / "flat", "2014-07-14", "2015-01-02")
+    (folder / f"{names[1]}_MTL.txt").unlink()
+    plain = (folder / f"{names[0]}_MTL.txt").rename(folder / "MTL.txt")
+    with pytest.raises(UnsupportedRaster, match="holds the files of 2 scenes"):
+        open_landsat(str(plain))
+    for file in folder.glob(f"{names[1]}_*"):
+        file.unlink()
+    assert files_of(open_landsat(str(plain)))[0] == f"{names[0]}_sr_band1.tif"
 
 
 def test_a_product_without_quality_band_says_so(tmp_path):

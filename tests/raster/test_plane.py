@@ -8,6 +8,7 @@ pytest.importorskip("osgeo", reason="GDAL's Python bindings are not installed")
 from sr_plugin.core.errors import ParameterError, SourceUnreadable  # noqa: E402
 from sr_plugin.core.grid import Grid, Window  # noqa: E402
 from sr_plugin.core.resampling import enlarge_cubic  # noqa: E402
+from sr_plugin.raster import plane  # noqa: E402
 from sr_plugin.raster.plane import PlaneReader  # noqa: E402
 from sr_plugin.raster.source import RasterSource  # noqa: E402
 
@@ -78,6 +79,33 @@ def test_a_finer_source_is_averaged(make_raster):
     fine = np.arange(24 * 36, dtype=np.float32).reshape(24, 36)
     pixels, _ = reader(make_raster(fine), grid(9, 6, 40.0)).read(Window(0, 0, 9, 6))
     np.testing.assert_allclose(pixels, fine.reshape(6, 4, 9, 4).mean((1, 3)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("right, down", [(0.3, 0.0), (0.5, 0.25), (0.0, 0.8)])
+def test_pixels_of_the_same_size_are_moved_by_fractions(make_raster, right, down):
+    rows, columns = np.mgrid[0:40, 0:50].astype(np.float32)
+    image = 3 * rows + 7 * columns
+    image[30, 30] = -1
+    # Longer by what rounding does to a length.
+    target = grid(40, 30, 10.0 * (1 + 1e-9), LEFT + 10 * (4 + right), TOP - 10 * (5 + down))
+    pixels, valid = reader(make_raster(image, nodata=-1), target).read(Window(0, 0, 40, 30))
+    expected = 3 * (rows[5:35, 4:44] + down) + 7 * (columns[5:35, 4:44] + right)
+    far = np.ones(valid.shape, bool)
+    far[20:30, 20:32] = False
+    assert valid[far].all() and 1 <= (~valid).sum() <= 4
+    np.testing.assert_allclose(pixels[far], expected[far], atol=1e-3)
+
+
+def test_means_are_not_rounded_and_hold_no_gap(make_raster, monkeypatch):
+    fine = np.random.default_rng(3).integers(1, 250, (40, 60)).astype(np.uint8)
+    gappy = fine.copy()
+    gappy[9, 13] = 0
+    expected = fine.reshape(10, 4, 15, 4).mean((1, 3))
+    for strip in (1 << 24, 500):
+        monkeypatch.setattr(plane, "_STRIP", strip)
+        pixels, valid = reader(make_raster(gappy, nodata=0), grid(15, 10, 40.0)).read(Window(0, 0, 15, 10))
+        assert np.argwhere(~valid).tolist() == [[2, 3]]
+        np.testing.assert_allclose(pixels[valid], expected[valid], rtol=1e-5)
 
 
 def test_luminance_and_gaps(make_raster):

@@ -175,3 +175,37 @@ def test_every_python_is_listed_though_only_the_chosen_one_serves(pythons):
     assert every_python(chosen) == [(chosen, "chosen"), (inside, "own"), (searched, "search")]
     assert every_python(searched) == [(searched, "chosen"), (inside, "own")]
     assert candidate_pythons(chosen) == [(chosen, "chosen")]
+
+
+def test_a_python_that_lacks_the_second_kind_is_passed_over(pythons):
+    pythons("search1", "numpy", "onnxruntime")
+    both = pythons("search2", "numpy", "onnxruntime", "scikit-image")
+    assert find_worker_python("onnx", also="edges").path == both
+
+
+def test_what_the_second_kind_lacks_is_named(pythons):
+    chosen = pythons("chosen", "numpy", "torch")
+    with pytest.raises(RuntimeMissing, match="has no scikit-image") as caught:
+        find_worker_python("checkpoint", chosen, also="edges")
+    assert "--create full" in caught.value.hint
+    pythons("search", "numpy", "onnxruntime")
+    with pytest.raises(RuntimeMissing, match="onnxruntime and scikit-image"):
+        find_worker_python("onnx", also="edges")
+
+
+def test_series_ask_for_what_views_are_registered_with(monkeypatch):
+    from sr_plugin.core.builtin import builtin_card
+    from sr_plugin.core.catalogue import find_model
+    from sr_plugin.pipeline import series
+
+    asked = []
+
+    def found(needs, preferred=None, also=""):
+        asked.append((needs, also))
+        return PythonProbe("python")
+
+    monkeypatch.setattr(series, "find_worker_python", found)
+    monkeypatch.setattr(series, "WorkerSession", lambda path: path)
+    for card in (find_model("series-x2"), builtin_card("shift-and-add:2")):
+        series.series_worker_factory()(card)
+    assert asked == [("onnx", "edges"), ("builtin", "edges")]

@@ -46,6 +46,20 @@ def test_a_process_answers_as_this_one_does(session, part):
     assert far.statistics == near.statistics
 
 
+def test_a_process_ranks_as_this_one_does(session):
+    rng = np.random.default_rng(1)
+    arrays = [NamedArray(name, rng.uniform(size=(2, 300))) for name in ("uncertainty", "error")]
+    arguments = ("rank", [*arrays, NamedArray("tiles", np.arange(300) // 150)], {}, Window(0, 0, 0, 0))
+    far = session.evaluate(*arguments).result(60)
+    with LocalSession() as local:
+        near = local.evaluate(*arguments).result(60)
+    assert [item.name for item in far.arrays] == [item.name for item in near.arrays]
+    for one, other in zip(far.arrays, near.arrays):
+        np.testing.assert_array_equal(one.data, other.data)
+    with pytest.raises(ProtocolError, match="without its sample"):
+        session.evaluate("rank", arrays, {}, Window(0, 0, 0, 0)).result(60)
+
+
 def test_errors_come_back_as_themselves(session):
     wrong = [*rasters()[:1], NamedArray("result", np.zeros((2, 5, 5), np.float32))]
     with pytest.raises(ParameterError, match="one grid"):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sr_plugin.core.builtin import builtin_card
-from sr_plugin.core.card import BandSpec, ModelCard, PointSpread, WeightFile
+from sr_plugin.core.card import TRANSLATION, BandSpec, ModelCard, PointSpread, WeightFile
 from sr_plugin.core.errors import ModelFailed, ModelUnreadable, OutOfMemory, ProtocolError
 from sr_plugin.core.grid import Window
 from sr_plugin.core.point_spread import reduce_image
@@ -76,6 +76,15 @@ def test_what_lies_outside_the_range_is_carried(monkeypatch):
     pixels = np.full((3, 20, 20), 9000, np.uint16)
     out, _ = infer(load(monkeypatch, card, backend), pixels)
     assert backend.fed[0].max() <= 1.0 and set(np.unique(out)) == {9000}
+
+
+def test_nothing_of_the_input_is_carried_into_a_translation(monkeypatch):
+    own = ValueRange("own", "reflectance", (2.0,), (-1.0,), 127.5, 127.5, (0.0, 0.3), "uint8")
+    card = network_card(scale=1, kind=TRANSLATION, value_range=own)
+    pixels = np.full((3, 20, 20), 9000, np.uint16)
+    engine = load(monkeypatch, card, Doubling(0.0, scale=1), output_type="uint8", consistency=True)
+    out, statistics = infer(engine, pixels)
+    assert set(np.unique(out)) == {128} and np.isnan(statistics["consistency_sum"])
 
 
 def test_one_band_networks_take_every_band_on_its_own(monkeypatch):

@@ -95,7 +95,7 @@ class ContactSheetDialog(QDialog):
         top.addStretch()
         top.addWidget(self.count)
         layout = QVBoxLayout(self)
-        for text in (facts, hint):
+        for text in filter(None, (facts, hint, self.dataset.warning)):
             label = QLabel(text, self)
             label.setWordWrap(True)
             layout.addWidget(label)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional, Set
 
 from qgis.PyQt.QtCore import Qt, QTimer, QUrl, pyqtSignal
 from qgis.PyQt.QtGui import QDesktopServices, QHideEvent, QShowEvent
 from qgis.PyQt.QtWidgets import QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from sr_plugin.core.errors import SuperResolutionError
-from sr_plugin.core.job_folder import DONE, RUNNING, WAITING, JobFolder
+from sr_plugin.core.job_folder import DONE, RUNNING, WAITING, JobFolder, JobStatus
 from sr_plugin.gui.background import Background
 from sr_plugin.gui.elided_combo import ElidedComboBox
 from sr_plugin.gui.teach.teach_form import TeachForm
@@ -59,6 +59,8 @@ class TeachPanel(QWidget):
         super().__init__(parent)
         self._background = Background(self)
         self._entries: List[_Entry] = []
+        #: Trainings that were seen before their end.
+        self._awaited: Set[str] = set()
         self._offset = 0
         self._ended = False
         self.combo = ElidedComboBox()
@@ -111,6 +113,7 @@ class TeachPanel(QWidget):
         """Show a training."""
         if self.combo.findData(path) < 0:
             self._entries.insert(0, _Entry(path, WAITING))
+        self._awaited.add(path)
         self._fill(path)
         self._on_chosen()
 
@@ -182,7 +185,6 @@ class TeachPanel(QWidget):
     def _on_look(self, look: Look) -> None:
         if look.path != self.current():
             return
-        earlier = self.view.status.state
         # A file that got shorter was read from its beginning.
         self.view.show_look(look, fresh=self._offset == 0 or look.offset < self._offset)
         self._offset = look.offset
@@ -190,8 +192,15 @@ class TeachPanel(QWidget):
             if entry.path == look.path and entry.state != look.status.state:
                 self._entries[number] = entry._replace(state=look.status.state)
                 self._fill(look.path)
-        if look.status.state == DONE and earlier == RUNNING:
-            self.model_made.emit(os.path.splitext(os.path.basename(look.status.model))[0])
+        if look.status.state in (RUNNING, WAITING):
+            self._awaited.add(look.path)
+        elif look.path in self._awaited:
+            self._awaited.remove(look.path)
+            self._tell_model(look.status)
+
+    def _tell_model(self, status: JobStatus) -> None:
+        if status.state == DONE and status.installed:
+            self.model_made.emit(os.path.splitext(os.path.basename(status.model))[0])
 
     def _on_start(self) -> None:
         parameters = self.form.parameters()

@@ -61,6 +61,8 @@ def status_sentence(status: JobStatus) -> str:
         WAITING: tr("Starting; loading the libraries takes a moment"),
         STOPPED: tr("Stopped; it can be continued from here"),
         INTERRUPTED: tr("Interrupted; it can be continued from the last checkpoint"),
-        DONE: tr("Done; the model is in the list of models"),
+        DONE: tr("Done; the model is in the list of models")
+        if status.installed
+        else tr("Done; the model is in the folder of the training"),
         FAILED: f"{status.message} {status.hint}".strip(),
     }.get(status.state, "")

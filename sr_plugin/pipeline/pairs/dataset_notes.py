@@ -35,7 +35,7 @@ def dataset_card(request: PairRequest, facts: Facts, selection: Selection, notes
     fine = side * request.scale
     low = ArraySpec("low", facts.low_bands, side, side, facts.low_type, _rounded(facts.pixel_m), gain, offset)
     # The target of a translation is a picture of another kind.
-    own = (gain, offset) if request.scale > 1 else _plain_gain(facts.high_type)
+    own = facts.high_scaling if request.scale > 1 else _plain_gain(facts.high_type)
     finer = _rounded(facts.pixel_m, request.scale)
     high = ArraySpec("high", facts.high_bands, fine, fine, facts.high_type, finer, *own)
     inputs = (low,)

@@ -56,9 +56,7 @@ class Degrader:
     def grid(self) -> Grid:
         """Grid of the coarse pixels."""
         fine = self.view.source.grid.cropped(self.view.window)
-        x0, a, b, y0, d, e = fine.geotransform
-        s = self.scale
-        return Grid(self.area.width, self.area.height, (x0, a * s, b * s, y0, d * s, e * s), fine.wkt)
+        return fine.coarsened(self.scale)
 
     def see(self, window: Window, rng: Random) -> Tuple[PatchPixels, float]:
         """Pixels of a coarse window and their modulation transfer; the blur sees the true surroundings."""

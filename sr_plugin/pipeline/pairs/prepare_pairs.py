@@ -24,7 +24,6 @@ from sr_plugin.core.dataset import VALID_SUFFIX, Dataset, PatchRecord
 from sr_plugin.core.dataset_card import SPLITS, DatasetCard, SourceNote
 from sr_plugin.core.dataset_writer import DatasetWriter
 from sr_plugin.core.errors import (
-    BandError,
     Cancelled,
     DiskFull,
     EmptyExtent,
@@ -33,17 +32,17 @@ from sr_plugin.core.errors import (
     SourceUnreadable,
     SuperResolutionError,
 )
-from sr_plugin.core.pixel_type import common_type
+from sr_plugin.core.pixel_type import common_type, recast_pixels
 from sr_plugin.core.place_split import generator
 from sr_plugin.core.session import ModelSession
 from sr_plugin.pipeline.pairs.coregistration import Aligner
 from sr_plugin.pipeline.pairs.dataset_notes import dataset_card, source_notes
-from sr_plugin.pipeline.pairs.facts import Facts, facts_of
-from sr_plugin.pipeline.pairs.layouts import find_scenes
+from sr_plugin.pipeline.pairs.facts import Facts, conforming, facts_of, types_of
+from sr_plugin.pipeline.pairs.layouts import find_scenes, shared_titles
 from sr_plugin.pipeline.pairs.preview import HEIGHT, WIDTH, PreviewMaker
 from sr_plugin.pipeline.pairs.raster_view import PatchPixels
-from sr_plugin.pipeline.pairs.request import PairRequest
-from sr_plugin.pipeline.pairs.scene import PairScene, SizeMismatch
+from sr_plugin.pipeline.pairs.request import FUSION, SENSORS, PairRequest
+from sr_plugin.pipeline.pairs.scene import Corrections, PairScene, SizeMismatch
 from sr_plugin.pipeline.pairs.selection import SceneGround, Selection, ground_of, select
 from sr_plugin.pipeline.pairs.survey import (
     REASONS,
@@ -94,13 +93,15 @@ class _Preparation:
         self._usable: List[int] = []
         self._grounds: Dict[int, SceneGround] = {}
         self._notes: List[SourceNote] = []
-        self._types: List[Tuple[str, str]] = []
+        self._types: List[Tuple[str, str, str]] = []
+        self._titles = shared_titles([state.spec for state in self._states])
         self._facts: Optional[Facts] = None
         self._survey = Survey()
         self._done, self._total = 0, 0
         self._started = time.monotonic()
 
     def run(self) -> PairsResult:
+        self._tell_splits()
         for number in range(len(self._states)):
             self._stop_if_cancelled()
             self._inspect(number)
@@ -118,6 +119,12 @@ class _Preparation:
             self._feedback.warning(warning)
         self._total = self._done + len(selection.chosen)
         return self._write(selection)
+
+    def _tell_splits(self) -> None:
+        """Name the folders that decide a split, since a name may say so by chance."""
+        found = Counter((s.spec.split_folder, s.spec.split) for s in self._states if s.spec.split)
+        for (folder, split), count in sorted(found.items()):
+            self._feedback.message(f"{count} pictures go into {split} because their folder is called '{folder}'.")
 
     def _stop_if_cancelled(self) -> None:
         if self._feedback.cancelled():
@@ -174,9 +181,12 @@ class _Preparation:
         """Why the dates of a pair do not go together, or an empty text."""
         request = self._request
         low, high = scene.dates
-        if request.layout != "sensors" or request.max_days is None:
-            return ""
         names = " and ".join(scene.spec.titles)
+        if request.layout == FUSION:
+            both = low is not None and high is not None
+            return f"{names} belong to products of two dates, {low} and {high}" if both and low != high else ""
+        if request.layout != SENSORS or request.max_days is None:
+            return ""
         if low is None or high is None:
             return f"the date of {scene.spec.titles[0 if low is None else 1]} is unknown"
         days = abs((low - high).days)
@@ -186,22 +196,23 @@ class _Preparation:
         """Keep what the card needs.
 
         Raises:
-            BandError: when the bands differ in number from those of the scenes before.
+            BandError: when the bands are not those of the scenes before.
+            UnsupportedRaster: when the values cannot be brought to those of the scenes before.
         """
+        state = self._states[number]
         facts = facts_of(scene, self._request)
         if self._facts is None:
             self._facts = facts
-        elif (len(facts.low_bands), len(facts.high_bands)) != (len(self._facts.low_bands), len(self._facts.high_bands)):
-            raise BandError(
-                f"'{scene.spec.titles[1]}' has {len(facts.high_bands)} bands, the first raster has "
-                f"{len(self._facts.high_bands)}.",
-                "Choose bands that all rasters have.",
-            )
-        self._types.append((facts.low_type, facts.high_type))
+        else:
+            state.correct(**conforming(scene, facts, self._facts, self._request))
+        if state.corrections != Corrections():
+            with state.open(self._request) as conformed:
+                facts = replace(facts, **types_of(conformed, self._request))
+        self._types.append((facts.low_type, facts.high_type, facts.guide_type or facts.low_type))
         ground = ground_of(
             scene.grid,
             scene.margin,
-            f"{number:05d}-{scene.spec.titles[1]}",
+            self._titles[number],
             scene.spec.split,
             scene.georeferenced,
         )
@@ -210,7 +221,7 @@ class _Preparation:
 
     def _survey_scene(self, number: int) -> None:
         state = self._states[number]
-        before = len(self._survey.candidates)
+        before, prints = len(self._survey.candidates), len(self._survey.fingerprints)
         survey = SceneSurvey(
             number, state, self._request, self._survey, self._aligner, self._feedback.cancelled, self._advance
         )
@@ -220,10 +231,11 @@ class _Preparation:
             if not state.spec.optional:
                 raise
             del self._survey.candidates[before:]
+            self._survey.fingerprints.forget(prints)
             survey.reject("unreadable", None, f"{state.spec.titles[1]}: {error.message}")
             self._feedback.warning(str(error))
-        if state.shift != (0, 0):
-            columns, rows = state.shift
+        if state.corrections.shift != (0, 0):
+            columns, rows = state.corrections.shift
             self._feedback.message(
                 f"{' and '.join(state.spec.titles)} were displaced by {-columns}, {-rows} pixels of the high "
                 "resolution; corrected."
@@ -232,19 +244,18 @@ class _Preparation:
             self._regrounded(number)
 
     def _regrounded(self, number: int) -> None:
-        """A corrected displacement widens what a patch touches."""
-        state, ground = self._states[number], self._grounds[number]
-        extra = -(-max(map(abs, state.shift)) // self._request.scale)
-        self._grounds[number] = replace(ground, margin=ground.margin + extra)
+        """Where a displacement was corrected, the halves of a patch lie on two pieces of ground."""
+        columns, rows = self._states[number].corrections.shift
+        scale = self._request.scale
+        self._grounds[number] = replace(self._grounds[number], shift=(columns / scale, rows / scale))
 
     def _write(self, selection: Selection) -> PairsResult:
         request = self._request
         types = [common_type(kinds).name for kinds in zip(*self._types)]
         if self._facts is None:
             raise EmptyExtent("No raster can be used.")
-        card = dataset_card(
-            request, replace(self._facts, low_type=types[0], high_type=types[1]), selection, self._notes
-        )
+        facts = replace(self._facts, low_type=types[0], high_type=types[1], guide_type=types[2])
+        card = dataset_card(request, facts, selection, self._notes)
         _check_space(request.output, card, len(selection.chosen))
         order = itertools.groupby(selection.chosen, key=lambda item: item[0].scene)
         with DatasetWriter(request.output, card) as writer:
@@ -278,12 +289,11 @@ class _Preparation:
         previews = PreviewMaker(scene, samples, same_units)
         for candidate, split in members:
             self._stop_if_cancelled()
-            low, high, mtf = self._pixels(scene, filters, candidate)
+            low, high, guide, mtf = self._pixels(scene, filters, candidate)
             pixels = {card.inputs[-1].name: low, card.target.name: high}
-            guide = scene.read_guide(candidate.window, self._rng(candidate, "guide"))
             if guide is not None:
                 pixels[card.inputs[0].name] = guide
-            arrays = {spec.name: pixels[spec.name].data.astype(spec.pixel_type, copy=False) for spec in card.arrays}
+            arrays = {spec.name: recast_pixels(pixels[spec.name].data, spec.pixel_type) for spec in card.arrays}
             for name, found in pixels.items():
                 if not found.valid.all():
                     arrays[name + VALID_SUFFIX] = found.valid.astype(np.uint8)
@@ -293,12 +303,16 @@ class _Preparation:
 
     def _pixels(
         self, scene: PairScene, filters: SceneFilters, candidate: Candidate
-    ) -> Tuple[PatchPixels, PatchPixels, float]:
+    ) -> Tuple[PatchPixels, PatchPixels, Optional[PatchPixels], float]:
+        """``low``, ``high``, the guide of a band fusion, and the modulation transfer of ``low``."""
         window = candidate.window
-        rng = self._rng(candidate)
-        low, mtf = scene.read_low(window, rng)
-        clear, high, _ = filters.clear_of_clouds(window, low, scene.read_high(window))
-        return clear or low, high, mtf
+        low, mtf = scene.read_low(window, self._rng(candidate))
+        high = scene.read_high(window)
+        guide = scene.read_guide(window, self._rng(candidate, "guide"))
+        if guide is not None:
+            guide = filters.clear_guide(window, guide, low, high)
+        clear, high, _ = filters.clear_of_clouds(window, low, high)
+        return clear or low, high, guide, mtf
 
     def _rng(self, candidate: Candidate, *purpose: str) -> Random:
         """A generator for each patch, so that results do not depend on what else is chosen."""

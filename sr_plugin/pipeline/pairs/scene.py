@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import datetime
-import math
 from abc import ABC, abstractmethod
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from random import Random
 from types import TracebackType
 from typing import List, Optional, Sequence, Tuple, Type
@@ -17,12 +16,13 @@ from sr_plugin.core.card import PointSpread
 from sr_plugin.core.errors import BandError, EmptyExtent, UnsupportedRaster
 from sr_plugin.core.grid import Grid, Window
 from sr_plugin.core.histogram_matching import HistogramMap
-from sr_plugin.core.pixel_type import cast_pixels, common_type
+from sr_plugin.core.pixel_type import cast_pixels
 from sr_plugin.core.point_spread import reduce_image
 from sr_plugin.pipeline.pairs.degrader import Degrader
 from sr_plugin.pipeline.pairs.layouts import SceneSpec
 from sr_plugin.pipeline.pairs.raster_view import PatchPixels, RasterView, chosen_bands
 from sr_plugin.pipeline.pairs.request import FUSION, PairRequest
+from sr_plugin.pipeline.pairs.rescaling import Rescaling
 from sr_plugin.raster.acquisition import acquisition_date
 from sr_plugin.raster.ground_position import far_apart
 from sr_plugin.raster.source import BandInfo, RasterSource
@@ -38,6 +38,35 @@ class SizeMismatch(UnsupportedRaster):
     default_hint = "Check the scale, and that both show the same."
 
 
+@dataclass(frozen=True)
+class Corrections:
+    """What was found out about a scene, and is done to its values as they are read.
+
+    Attributes:
+        shift: columns and rows of the high resolution by which ``high`` is read further right and down.
+        maps: histogram maps of the bands of ``high``, or none.
+        low, high, guide: what brings values to the gain and offset of the dataset.
+        low_bands, high_bands: band numbers in the order of the dataset, in place of those of the request; empty for
+            these.
+    """
+
+    shift: Tuple[int, int] = (0, 0)
+    maps: Tuple[HistogramMap, ...] = ()
+    low: Rescaling = Rescaling()
+    high: Rescaling = Rescaling()
+    guide: Rescaling = Rescaling()
+    low_bands: Tuple[int, ...] = ()
+    high_bands: Tuple[int, ...] = ()
+
+    def reordered(self, request: PairRequest) -> PairRequest:
+        """The request with the bands of this scene."""
+        return replace(
+            request,
+            low_bands=self.low_bands or request.low_bands,
+            high_bands=self.high_bands or request.high_bands,
+        )
+
+
 class PairScene(ABC):
     """What patches are cut from. Windows are given in pixels of the low resolution.
 
@@ -46,7 +75,9 @@ class PairScene(ABC):
         grid: of the low resolution.
         georeferenced: whether it lies somewhere on Earth.
         low_bands, high_bands: facts about the bands.
-        sensor_offset: Sentinel-2's radiometric add-offset of the low resolution, or None.
+        low_type, high_type, guide_type: pixel types that hold what is read of all bands.
+        sensor_offset, high_offset: Sentinel-2's radiometric add-offset of the low and of the high resolution (of a band
+            fusion: of its guide), or None.
         dates: acquisition of ``low`` and ``high``, None where unknown.
         margin: pixels around a patch that have part in its values.
         guide_bands: facts about the bands of finer pixels of a band fusion, else empty.
@@ -58,9 +89,13 @@ class PairScene(ABC):
     georeferenced: bool
     low_bands: List[BandInfo]
     high_bands: List[BandInfo]
+    low_type: str
+    high_type: str
     sensor_offset: Optional[float]
+    high_offset: Optional[float]
     dates: Tuple[Optional[datetime.date], Optional[datetime.date]]
     guide_bands: Sequence[BandInfo] = ()
+    guide_type: str = ""
     margin: int = 1
     cache_bytes: int = 0
 
@@ -140,22 +175,25 @@ class DegradedScene(PairScene):
     Args:
         spec: names the raster.
         request: how it is degraded.
+        corrections: what is done to its values.
 
     Raises:
         SuperResolutionError: when the raster cannot be used.
     """
 
-    def __init__(self, spec: SceneSpec, request: PairRequest) -> None:
+    def __init__(self, spec: SceneSpec, request: PairRequest, corrections: Corrections) -> None:
         super().__init__(spec, request)
         source = self._open(spec.high)
-        self._take(RasterView(source, chosen_bands(source, request.high_bands), source.grid.window), request)
+        bands = chosen_bands(source, request.high_bands)
+        self._take(RasterView(source, bands, source.grid.window, corrections.low), request)
 
     def _take(self, view: RasterView, request: PairRequest) -> None:
         self._degrader = Degrader(view, request)
         self.grid = self._degrader.grid()
         self.georeferenced = view.source.georeferenced and bool(self.grid.wkt)
         self.low_bands = self.high_bands = view.infos
-        self.sensor_offset = view.source.sentinel2_offset
+        self.low_type = self.high_type = view.pixel_type
+        self.sensor_offset = self.high_offset = view.source.sentinel2_offset
         self.dates = (acquisition_date(view.source),) * 2
         self.margin = self._degrader.margin
         self.cache_bytes = self._degrader.cache_bytes
@@ -179,24 +217,28 @@ class FusionScene(DegradedScene):
     Args:
         spec: ``low`` names the bands to sharpen, ``high`` those of finer pixels that guide.
         request: the scale is the ratio of their pixels.
+        corrections: what is done to their values.
 
     Raises:
         SuperResolutionError: when the rasters cannot be used together.
     """
 
-    def __init__(self, spec: SceneSpec, request: PairRequest) -> None:
+    def __init__(self, spec: SceneSpec, request: PairRequest, corrections: Corrections) -> None:
         PairScene.__init__(self, spec, request)
         try:
             low, high = self._open(spec.low), self._open(spec.high)
             views = self._on_the_ground(
                 low, chosen_bands(low, request.low_bands), high, chosen_bands(high, request.high_bands)
             )
-            self._take(views[0], request)
-            self._guide = Degrader(views[1], request, self.scale)
+            self._take(replace(views[0], rescaling=corrections.low), request)
+            guide = replace(views[1], rescaling=corrections.guide)
+            self._guide = Degrader(guide, request, self.scale)
         except BaseException:
             self.close()
             raise
-        self.guide_bands = views[1].infos
+        self.dates = acquisition_date(low), acquisition_date(high)
+        self.guide_bands, self.guide_type = guide.infos, guide.pixel_type
+        self.high_offset = high.sentinel2_offset
         self.cache_bytes += self._guide.cache_bytes
 
     def read_high(self, window: Window) -> PatchPixels:
@@ -211,50 +253,45 @@ class FusionScene(DegradedScene):
         return self._guide.see(window.scaled(self.scale), rng)[0]
 
 
-def low_type(scene: PairScene) -> str:
-    """Pixel type that holds all bands of the low resolution."""
-    return common_type([band.pixel_type for band in scene.low_bands]).name
-
-
 class PairedScene(PairScene):
     """Two images of the same ground or subject.
 
     Args:
         spec: names the rasters.
         request: scale and bands.
-        shift: columns and rows of the high resolution by which ``high`` is read further right and down.
-        maps: histogram maps of the bands of ``high``, or none.
+        corrections: what is done to their values and places.
 
     Raises:
         SuperResolutionError: when the rasters cannot be used together.
     """
 
-    def __init__(
-        self,
-        spec: SceneSpec,
-        request: PairRequest,
-        shift: Tuple[int, int] = (0, 0),
-        maps: Sequence[HistogramMap] = (),
-    ) -> None:
+    def __init__(self, spec: SceneSpec, request: PairRequest, corrections: Corrections) -> None:
         super().__init__(spec, request)
-        self.shift, self.maps = shift, tuple(maps)
+        self.shift, self.maps = corrections.shift, corrections.maps
         try:
-            self._low, self._high = self._views(request)
+            low, high = self._views(request)
         except BaseException:
             self.close()
             raise
-        self.grid = self._low.source.grid.cropped(self._low.window)
-        self.georeferenced = self._low.source.georeferenced and bool(self.grid.wkt)
-        self.low_bands, self.high_bands = self._low.infos, self._high.infos
-        self.sensor_offset = self._low.source.sentinel2_offset
-        self.margin = 1 + math.ceil(max(map(abs, shift)) / self.scale)
+        self._low, self._high = replace(low, rescaling=corrections.low), replace(high, rescaling=corrections.high)
+        self.grid = low.source.grid.cropped(low.window)
+        self.georeferenced = _located(low.source)
+        if not self.georeferenced and _located(high.source) and not self.spec.beside:
+            # Pictures that were made smaller have often lost their place; the other half still tells it.
+            self.georeferenced = True
+            self.grid = high.source.grid.cropped(high.window).coarsened(self.scale)
+        self.low_bands, self.high_bands = low.infos, high.infos
+        self.low_type, self.high_type = self._low.pixel_type, self._high.pixel_type
+        self.sensor_offset, self.high_offset = self._sensor_offsets
 
     def _views(self, request: PairRequest) -> Tuple[RasterView, RasterView]:
         high = self._open(self.spec.high)
+        self._sensor_offsets = high.sentinel2_offset, high.sentinel2_offset
         if self.spec.beside:
             self.dates = (acquisition_date(high),) * 2
             return self._halves(high, request)
         low = self._open(self.spec.low)
+        self._sensor_offsets = low.sentinel2_offset, high.sentinel2_offset
         fine = request.patch * self.scale
         self.cache_bytes = low.row_bytes((1,), request.patch, request.patch) * low.band_count
         self.cache_bytes += high.row_bytes((1,), fine, fine) * high.band_count
@@ -303,28 +340,31 @@ class PairedScene(PairScene):
         if not self.maps:
             return pixels
         mapped = np.stack([map_(band) for map_, band in zip(self.maps, pixels.data)])
-        return replace(pixels, data=cast_pixels(mapped, low_type(self)))
+        return replace(pixels, data=cast_pixels(mapped, self.low_type))
 
     def read_low(self, window: Window, rng: Random) -> Tuple[PatchPixels, float]:
         """See :class:`PairScene`."""
         return self._low.read(window), float("nan")
 
 
-def open_scene(
-    spec: SceneSpec, request: PairRequest, shift: Tuple[int, int] = (0, 0), maps: Sequence[HistogramMap] = ()
-) -> PairScene:
+def _located(source: RasterSource) -> bool:
+    return source.georeferenced and bool(source.grid.wkt)
+
+
+def open_scene(spec: SceneSpec, request: PairRequest, corrections: Corrections = Corrections()) -> PairScene:
     """Open what a spec names.
 
     Raises:
         SuperResolutionError: when it cannot be used.
     """
     scene: PairScene
+    request = corrections.reordered(request)
     if request.layout == FUSION:
-        scene = FusionScene(spec, request)
+        scene = FusionScene(spec, request, corrections)
     elif spec.low or spec.beside:
-        scene = PairedScene(spec, request, shift, maps)
+        scene = PairedScene(spec, request, corrections)
     else:
-        scene = DegradedScene(spec, request)
+        scene = DegradedScene(spec, request, corrections)
     if request.scale > 1 and len(scene.low_bands) != len(scene.high_bands):
         counts = f"{len(scene.low_bands)} and {len(scene.high_bands)}"
         scene.close()

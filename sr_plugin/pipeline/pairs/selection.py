@@ -35,9 +35,10 @@ class SceneGround:
     Attributes:
         grid: of the low resolution.
         margin: pixels around a patch that have part in its values.
-        title: name of the scene's picture, unlike all others.
+        title: name of the scene's picture, unlike that of all scenes that show no pixel of it.
         split: that the set itself gives it, or empty.
         position: on Earth, None where it has none.
+        shift: columns and rows of the low resolution by which the high one was read further right and down.
     """
 
     grid: Grid
@@ -45,6 +46,7 @@ class SceneGround:
     title: str
     split: str
     position: Optional[GroundPosition]
+    shift: Tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ class Places:
     ) -> None:
         self._grounds = grounds
         located = [g for g in grounds.values() if g.position is not None]
-        loose = len(grounds) - len(located)
+        loose = len({g.title for g in grounds.values() if g.position is None})
         self._first = located[0] if located else None
         # Squares begin where the patches of their grid do.
         self._starts: Dict[str, Tuple[int, int]] = {}
@@ -164,7 +166,8 @@ class Places:
         pixels = request.place_size_m / unit
         if request.place_size_m <= 0:
             least = _ON_GRID if self._shared or not located else _ANYWHERE
-            least = max(least, _OVERLAPPING if step < request.patch else _ON_GRID)
+            aligned = step == request.patch and not any(any(g.shift) for g in grounds.values())
+            least = max(least, _ON_GRID if aligned else _OVERLAPPING)
             patches = max(least, math.ceil(math.sqrt(area / _PLACES) / request.patch))
             pixels = patches * request.patch * largest / unit
         #: Cells are counted in whole pixels of the low resolution of the first raster.
@@ -189,14 +192,20 @@ class Places:
         """The candidate with the places that it and its surroundings touch, and the one that its middle lies in."""
         ground = self._grounds[candidate.scene]
         window = candidate.window
-        corners = _corners(window, -_INSET)
         middle = [(window.col + window.width / 2, window.row + window.height / 2)]
         return replace(
             candidate,
-            cells=self._cells(ground, corners),
-            reach=self._cells(ground, _corners(window, ground.margin - _INSET)),
+            cells=self._touched(ground, window, -_INSET),
+            reach=self._touched(ground, window, ground.margin - _INSET),
             home=min(self._cells(ground, middle)),
         )
+
+    def _touched(self, ground: SceneGround, window: Window, margin: float) -> FrozenSet[str]:
+        """Places of both halves of a patch: another image may show what ``high`` was read from at its own place."""
+        corners = _corners(window, margin)
+        columns, rows = ground.shift
+        moved = [(point[0] + columns, point[1] + rows) for point in corners]
+        return self._cells(ground, corners) | self._cells(ground, moved)
 
     def _cells(self, ground: SceneGround, points: Points) -> FrozenSet[str]:
         if ground.position is None or self._first is None:
@@ -222,16 +231,16 @@ def _balanced(
     inside: Mapping[str, List[Candidate]], survey: Survey, request: PairRequest
 ) -> Tuple[Tuple[Candidate, str], ...]:
     """At most as many as wanted, equally many of each stratum, within each split."""
-    available = sum(map(len, inside.values()))
+    wanted = _portions({split: len(found) for split, found in inside.items() if found}, request.max_patches)
     chosen: List[Tuple[Candidate, str]] = []
     for split, found in inside.items():
         if not found:
             continue
         keep = range(len(found))
-        if request.max_patches or request.classes:
-            share = round(request.max_patches * len(found) / available) if request.max_patches else 0
-            total = max(1, share) if request.max_patches else 0
-            keep = balanced_choice([c.stratum for c in found], total, request.seed)
+        if wanted[split] or (request.classes and not request.max_patches):
+            keep = balanced_choice([c.stratum for c in found], wanted[split], request.seed)
+        elif request.max_patches:
+            keep = range(0)
         kept = set(keep)
         for index, candidate in enumerate(found):
             if index in kept:
@@ -239,6 +248,22 @@ def _balanced(
             else:
                 survey.rejections.append(Rejection("surplus", candidate.scene, candidate.window, candidate.stratum))
     return tuple(sorted(chosen, key=lambda item: (item[0].scene, item[0].window.row, item[0].window.col)))
+
+
+def _portions(sizes: Mapping[str, int], total: int) -> Dict[str, int]:
+    """How many patches each split keeps of a total (0 of none), by largest remainder; each has one if possible."""
+    available = sum(sizes.values())
+    if total <= 0 or total >= available:
+        return dict(sizes) if total else dict.fromkeys(sizes, 0)
+    exact = {split: total * size / available for split, size in sizes.items()}
+    kept = {split: int(share) for split, share in exact.items()}
+    for split in sorted(sizes, key=lambda s: kept[s] - exact[s])[: total - sum(kept.values())]:
+        kept[split] += 1
+    for split in kept:
+        largest = max(kept, key=lambda s: kept[s])
+        if kept[split] == 0 and kept[largest] > 1:
+            kept[split], kept[largest] = 1, kept[largest] - 1
+    return kept
 
 
 def _warnings(chosen: Sequence[Tuple[Candidate, str]], request: PairRequest) -> List[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from typing import Callable, FrozenSet, List, Optional, Sequence, Tuple
+from typing import Any, Callable, FrozenSet, List, Optional, Sequence, Tuple
 from typing import Counter as CounterType
 
 import numpy as np
@@ -13,8 +13,8 @@ import numpy as np
 from sr_plugin.core.card import PointSpread
 from sr_plugin.core.errors import Cancelled
 from sr_plugin.core.grid import Window
-from sr_plugin.core.histogram_matching import HistogramMap, histogram_map
-from sr_plugin.core.patch_fingerprint import FingerprintIndex, fingerprint
+from sr_plugin.core.histogram_matching import histogram_map
+from sr_plugin.core.patch_fingerprint import FingerprintIndex, fingerprint, levels
 from sr_plugin.core.place_split import generator
 from sr_plugin.core.point_spread import reduce_image
 from sr_plugin.core.strata import dominant_class
@@ -22,8 +22,8 @@ from sr_plugin.pipeline.pairs.coregistration import Aligner, Alignment, plane_of
 from sr_plugin.pipeline.pairs.layouts import SceneSpec
 from sr_plugin.pipeline.pairs.masks import ClassReader, CloudFilter, at_high_resolution
 from sr_plugin.pipeline.pairs.raster_view import PatchPixels
-from sr_plugin.pipeline.pairs.request import PairRequest
-from sr_plugin.pipeline.pairs.scene import PairScene, open_scene
+from sr_plugin.pipeline.pairs.request import FUSION, PairRequest
+from sr_plugin.pipeline.pairs.scene import Corrections, PairScene, open_scene
 from sr_plugin.raster.block_cache import limited_block_cache
 
 #: Reasons why a patch is left out, with what they mean.
@@ -36,11 +36,13 @@ REASONS = {
     "cloud": "too many pixels under clouds",
     "flat": "no detail at all",
     "misaligned": "the images are displaced against each other",
+    "unmatched": "no ground is clear in both images, so their histograms cannot be matched",
     "unlike": "the images do not resemble each other",
     "duplicate": "another patch shows the same",
     "border": "it lies on ground of two splits, or too close to it",
     "surplus": "its stratum has enough patches",
 }
+#: Patches whose pixels are enough for a histogram.
 _HISTOGRAM_WINDOWS = 64
 _BATCH = 16
 _ROUNDS = 3
@@ -92,17 +94,19 @@ class SceneState:
 
     Attributes:
         spec: what it is.
-        shift: see :class:`sr_plugin.pipeline.pairs.scene.PairedScene`.
-        maps: the same.
+        corrections: what was found out about it.
     """
 
     spec: SceneSpec
-    shift: Tuple[int, int] = (0, 0)
-    maps: Tuple[HistogramMap, ...] = ()
+    corrections: Corrections = Corrections()
 
     def open(self, request: PairRequest) -> PairScene:
         """The scene with what was found out about it."""
-        return open_scene(self.spec, request, self.shift, self.maps)
+        return open_scene(self.spec, request, self.corrections)
+
+    def correct(self, **found: Any) -> None:
+        """Keep more of what was found out; names as in :class:`Corrections`."""
+        self.corrections = replace(self.corrections, **found)
 
 
 @dataclass
@@ -154,17 +158,31 @@ class SceneFilters:
     def clear_of_clouds(
         self, window: Window, low: Optional[PatchPixels], high: PatchPixels
     ) -> Tuple[Optional[PatchPixels], PatchPixels, float]:
-        """The same pixels with clouds marked as gaps, and the share of pixels under clouds."""
-        if not self._active:
+        """The same pixels with clouds made gaps, and the share of pixels under clouds."""
+        clouds = self._cloudy(window, low, high)
+        if clouds is None:
             return low, high, 0.0
+        fine = at_high_resolution(clouds, self._scale)
+        return low.without(clouds) if low is not None else None, high.without(fine), float(clouds.mean())
+
+    def clear_guide(self, window: Window, guide: PatchPixels, low: PatchPixels, high: PatchPixels) -> PatchPixels:
+        """The guide of a band fusion with clouds made gaps.
+
+        Args:
+            window: in pixels of the low resolution.
+            guide: what is to be cleared.
+            low, high: as they were read, which brightness is looked for in.
+        """
+        clouds = self._cloudy(window, low, high)
+        return guide if clouds is None else guide.without(at_high_resolution(clouds, self._scale))
+
+    def _cloudy(self, window: Window, low: Optional[PatchPixels], high: PatchPixels) -> Optional[np.ndarray]:
+        """Pixels of the low resolution under clouds; None where there are none."""
+        if not self._active:
+            return None
         images = [high.data] if low is None or low.data.ndim != 3 else [high.data, low.data]
         clouds = self._clouds.clouds(window, self._scale, *images)
-        if not clouds.any():
-            return low, high, 0.0
-        if low is not None:
-            low = replace(low, valid=low.valid & ~clouds)
-        high = replace(high, valid=high.valid & ~at_high_resolution(clouds, self._scale))
-        return low, high, float(clouds.mean())
+        return clouds if clouds.any() else None
 
     def stratum(self, window: Window) -> str:
         """Class that covers most of a patch, empty without a class raster."""
@@ -216,9 +234,9 @@ class SceneSurvey:
         """
         if self._aligner is not None and not self._align(self._aligner):
             return
-        with self._state.open(self._request) as scene, SceneFilters(scene, self._request) as filters:
-            if self._request.matches:
-                self._match(scene, filters)
+        if self._request.matches and not self._match():
+            self.reject("unmatched", None, " and ".join(self._state.spec.titles))
+            return
         with ExitStack() as stack:
             scene = stack.enter_context(self._state.open(self._request))
             filters = stack.enter_context(SceneFilters(scene, self._request))
@@ -249,17 +267,29 @@ class SceneSurvey:
             # Few patches: each of them is judged by itself.
             if step is None or step == (0, 0):
                 return True
-            self._state.shift = self._state.shift[0] + step[0], self._state.shift[1] + step[1]
+            before = self._state.corrections.shift
+            self._state.correct(shift=(before[0] + step[0], before[1] + step[1]))
         return True
 
-    def _match(self, scene: PairScene, filters: SceneFilters) -> None:
-        """One map a band, from clear pixels of both images at the low resolution."""
+    def _match(self) -> bool:
+        """Find one map a band; False where the images show no ground that is clear in both."""
+        with self._state.open(self._request) as scene, SceneFilters(scene, self._request) as filters:
+            low_values, high_values = self._clear_samples(scene, filters)
+        if not low_values.shape[-1]:
+            return False
+        self._state.correct(maps=tuple(histogram_map(*pair) for pair in zip(high_values, low_values)))
+        return True
+
+    def _clear_samples(self, scene: PairScene, filters: SceneFilters) -> Tuple[np.ndarray, np.ndarray]:
+        """Clear pixels of both images at the low resolution, ``(bands, n)`` each, as many as some patches have."""
         request = self._request
         windows = scene.windows()
-        if len(windows) > _HISTOGRAM_WINDOWS:
-            windows = generator(request.seed, "histogram", self._number).sample(windows, _HISTOGRAM_WINDOWS)
-        lows, highs = [], []
-        for window in windows:
+        lows = [np.zeros((len(scene.low_bands), 0))]
+        highs = [np.zeros((len(scene.high_bands), 0))]
+        missing = _HISTOGRAM_WINDOWS * request.patch**2
+        for window in generator(request.seed, "histogram", self._number).sample(windows, len(windows)):
+            if missing <= 0:
+                break
             self._stop_if_cancelled()
             low, high, _ = filters.clear_of_clouds(
                 window, scene.read_low(window, generator(0))[0], scene.read_high(window)
@@ -267,12 +297,10 @@ class SceneSurvey:
             reduced = reduce_image(high.data.astype(np.float32), request.scale, PointSpread("box"))
             whole = reduce_image(high.valid.astype(np.float32), request.scale, PointSpread("box")) > 1 - 1e-6
             clear = low.valid & whole
+            missing -= int(clear.sum())
             lows.append(low.data[:, clear])
             highs.append(reduced[:, clear])
-        low_values = np.concatenate(lows, axis=1) if lows else np.zeros((0, 0))
-        if low_values.shape[-1]:
-            high_values = np.concatenate(highs, axis=1)
-            self._state.maps = tuple(histogram_map(*pair) for pair in zip(high_values, low_values))
+        return np.concatenate(lows, axis=1), np.concatenate(highs, axis=1)
 
     def _look(
         self, scene: PairScene, filters: SceneFilters, window: Window
@@ -293,7 +321,8 @@ class SceneSurvey:
         if all(float(np.ptp(band)) == 0 for band in high.data):
             self.reject("flat", window)
             return []
-        return [(Candidate(self._number, window, filters.stratum(window)), low or high, high)]
+        other = low or scene.read_guide(window, generator(0)) or high
+        return [(Candidate(self._number, window, filters.stratum(window)), other, high)]
 
     def _take(self, waiting: Sequence[Tuple[Candidate, PatchPixels, PatchPixels]]) -> None:
         """Keep what lies in line and was not seen before."""
@@ -317,14 +346,18 @@ class SceneSurvey:
 
     def _seen(self, low: PatchPixels, high: PatchPixels, candidate: Candidate) -> bool:
         """Whether another patch shows the same; both images count, so that two dates of one place are no duplicates."""
-        if self._request.degrades:
+        if self._request.layout == FUSION:
+            # The guide is kept on the grid of the target.
+            picture = np.concatenate((plane_of(low), plane_of(high)), axis=-1)[None]
+        elif self._request.degrades:
             picture = high.data
         else:
             fine = plane_of(high, self._request.scale)
             picture = np.concatenate((plane_of(low), fine), axis=-1)[None]
         hashed = fingerprint(picture)
-        if self._found.fingerprints.find(hashed) is not None:
+        seen = levels(high.data) if picture is high.data else levels(low.data, high.data)
+        if self._found.fingerprints.find(hashed, seen) is not None:
             self.reject("duplicate", candidate.window)
             return True
-        self._found.fingerprints.add(hashed)
+        self._found.fingerprints.add(hashed, seen)
         return False

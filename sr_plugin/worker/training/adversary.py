@@ -15,6 +15,11 @@ _BETAS = (0.5, 0.999)
 _USUAL_BETAS = (0.9, 0.999)
 
 
+def _signed(images: torch.Tensor, contrast: tuple[float, float]) -> torch.Tensor:
+    low, high = contrast
+    return (images - low) / (high - low) * 2.0 - 1.0
+
+
 class Adversary:
     """A discriminator with its optimiser.
 
@@ -26,7 +31,7 @@ class Adversary:
         bands: bands of the targets.
         input_bands: bands of the input, which a conditional discriminator sees too.
         side: side of the targets in training.
-        contrast: lowest and highest usual quantity of the targets.
+        contrast, given: lowest and highest usual quantity of the targets and of the inputs.
 
     Attributes:
         module: the network itself.
@@ -41,8 +46,9 @@ class Adversary:
         input_bands: int,
         side: int,
         contrast: tuple[float, float],
+        given: tuple[float, float],
     ) -> None:
-        self._plan, self._fabric, self._contrast = plan, fabric, contrast
+        self._plan, self._fabric, self._contrast, self._given = plan, fabric, contrast, given
         # A penalty on the gradient by one image means nothing where the answer depends on the others.
         norm = plan.kind != "wasserstein" and plan.r1 == 0
         seen_bands = bands + (input_bands if plan.conditional else 0)
@@ -59,11 +65,11 @@ class Adversary:
             return None
         image = inputs[-1]
         image = image.mean(1) if image.ndim == 5 else image
+        image = _signed(image, self._given)
         return functional.interpolate(image, size=size) if image.shape[-2:] != size else image
 
     def _shown(self, images: torch.Tensor, condition: torch.Tensor | None) -> torch.Tensor:
-        low, high = self._contrast
-        return (seen(images, condition) - low) / (high - low) * 2.0 - 1.0
+        return seen(_signed(images, self._contrast), condition)
 
     def loss_of(self, result: torch.Tensor, target: torch.Tensor, condition: torch.Tensor | None) -> torch.Tensor:
         """What the generator makes small; the discriminator gets no gradient of it."""

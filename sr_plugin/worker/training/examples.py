@@ -14,7 +14,7 @@ from torch.utils.data import Dataset as TorchDataset
 from sr_plugin.core.card import MULTI_IMAGE
 from sr_plugin.core.dataset import Dataset, PatchRecord
 from sr_plugin.core.dataset_card import TRAIN, VALIDATION, ArraySpec
-from sr_plugin.core.errors import DatasetUnreadable
+from sr_plugin.core.errors import DatasetUnreadable, SuperResolutionError
 from sr_plugin.core.training_plan import AugmentationPlan, TrainingPlan
 from sr_plugin.worker.training.augmentation import Change, changed
 
@@ -117,18 +117,25 @@ class Examples:
         gaps = (mask == 0).mean(axis=(1, 2))
         return views[np.argsort(gaps, kind="stable")]
 
-    def contrast(self) -> tuple[float, float]:
-        """The quantities that nearly all targets lie between (0.1 % and 99.9 %)."""
-        spec = self.card.target
+    def contrast(self, spec: ArraySpec | None = None) -> tuple[float, float]:
+        """The quantities that nearly all targets, or the values of another array, lie between (0.1 % and 99.9 %).
+
+        Raises:
+            DatasetUnreadable: when all values are the same.
+        """
+        spec = spec or self.card.target
         if spec.percentiles:
             ends = np.asarray(spec.percentiles, np.float64) * spec.gain + spec.offset
             low, high = float(ends.min()), float(ends.max())
         else:
             side = self.coarsest
-            shown = [self.crop(record, 0, 0, side).target for record in self.records[:_LOOKED_AT]]
-            low, high = (float(v) for v in np.percentile(np.concatenate([s.ravel() for s in shown]), _PERCENTILES))
+            shown = [self._cut(record, spec, 0, 0, side) for record in self.records[:_LOOKED_AT]]
+            values = np.concatenate([s[np.isfinite(s)] for s in shown])
+            low, high = (float(v) for v in np.percentile(values, _PERCENTILES)) if values.size else (0.0, 0.0)
         if high <= low:
-            raise DatasetUnreadable("All targets of the dataset have the same value.", "Make it from other rasters.")
+            raise DatasetUnreadable(
+                f"All values of '{spec.name}' in the dataset are the same.", "Make it from other rasters."
+            )
         return low, high
 
 
@@ -204,6 +211,25 @@ class StepBatches(TorchDataset):
         change = Change.drawn(rng, plan, self._spread)
         inputs = tuple(change.with_noise(changed(x, change), rng) for x in example.inputs)
         return Example(inputs, changed(example.target, change), changed(example.valid, change, values=False))
+
+
+class ToldBatches(TorchDataset):
+    """Batches whose errors are values.
+
+    Out of a reader process an error comes as a text with all the calls that led to it; a value comes as it is.
+    """
+
+    def __init__(self, batches: StepBatches) -> None:
+        self._batches = batches
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, step: int) -> tuple[tuple[np.ndarray, ...], np.ndarray, np.ndarray] | SuperResolutionError:
+        try:
+            return self._batches[step]
+        except SuperResolutionError as error:
+            return error
 
 
 @lru_cache(maxsize=4)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from sr_plugin.core.card import BAND_FUSION, SINGLE_IMAGE
 from sr_plugin.core.resampling import enlarge_cubic
 from sr_plugin.worker.training.start import Start
 from sr_plugin.worker.training.value_map import ValueMap
@@ -22,8 +23,10 @@ class Runner:
 
     def __init__(self, start: Start, device: torch.device) -> None:
         self._per_band = start.per_band
-        self._carries = start.card.takes_one_raster
-        self._map = ValueMap(start.card.value_range, start.input_bands, device)
+        self._fusion = start.card.kind == BAND_FUSION
+        # As in use: a single image gets back what the clamp took from it.
+        self._carries = start.card.kind == SINGLE_IMAGE
+        self._map = ValueMap(start.card.value_range, start.input_bands, device, start.target_scaling)
 
     def _apart(self, x: torch.Tensor) -> torch.Tensor:
         """Every band as an example of its own: ``(N, [L,] bands, h, w)`` to ``(N * bands, [L,] 1, h, w)``."""
@@ -39,18 +42,11 @@ class Runner:
         return output.squeeze(1).unflatten(0, (examples, -1)) if self._per_band else output
 
     def __call__(self, network: nn.Module, inputs: Inputs) -> torch.Tensor:
-        """Inputs ``(N, [L,] bands, h, w)`` through a network, both as quantities, as they go through it in use."""
+        """Inputs ``(N, [L,] bands, h, w)`` through a network, both as quantities."""
         result = self.from_network(network(*self.to_network(inputs)), inputs[0].shape[0])
-        carried = self._carried(inputs[0], result)
-        return result if carried is None else result + carried
-
-    def _carried(self, image: torch.Tensor, result: torch.Tensor) -> torch.Tensor | None:
-        """What the network does not see of images, enlarged, as the engine adds it to the result."""
-        if not self._carries or image.shape[1] != result.shape[1]:
-            return None
-        beyond = self._map.beyond(image)
-        scale = result.shape[-2] // image.shape[-2]
-        return None if beyond is None else torch.from_numpy(enlarge_cubic(beyond.cpu().numpy(), scale)).to(result)
+        rest = self._map.outside(inputs[-1]) if self._carries else None
+        enlarged = None if rest is None else plain_result((rest,), result.shape[-3], tuple(result.shape[-2:]))
+        return result if enlarged is None else result + enlarged
 
 
 def plain_result(inputs: Inputs, target_bands: int, size: tuple[int, int]) -> torch.Tensor | None:

@@ -9,13 +9,14 @@ import torch
 from torch import nn
 
 from sr_plugin.core.architectures.registry import recognise
-from sr_plugin.core.card import BAND_FUSION, MULTI_IMAGE, ModelCard, PointSpread, card_from_wire
+from sr_plugin.core.card import BAND_FUSION, MULTI_IMAGE, TRANSLATION, ModelCard, PointSpread, card_from_wire
 from sr_plugin.core.dataset_card import DatasetCard
 from sr_plugin.core.errors import BandError, ModelMismatch, ParameterError
 from sr_plugin.core.training_plan import TrainingPlan
+from sr_plugin.core.value_range import ValueRange
 from sr_plugin.worker.architectures.build import build_network, load_network
 from sr_plugin.worker.training.fresh_network import family_named, fresh_hyperparameters, traits_of
-from sr_plugin.worker.training.value_map import range_for
+from sr_plugin.worker.training.value_map import range_for, translation_range
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Start:
         per_band: every band of the data passes through the network on its own.
         input_bands: bands that the network takes in each of its inputs.
         trained: whether the weights come from a model.
+        target_scaling: gain and offset from the numbers of targets to their quantity.
     """
 
     network: nn.Module
@@ -35,6 +37,15 @@ class Start:
     per_band: bool
     input_bands: tuple[int, ...]
     trained: bool
+    target_scaling: tuple[float, float] = (1.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Contrasts:
+    """Lowest and highest usual value of the inputs and of the targets."""
+
+    inputs: tuple[float, float]
+    target: tuple[float, float]
 
 
 def tensors_of(network: nn.Module) -> dict[str, Any]:
@@ -118,8 +129,9 @@ def _fresh(plan: TrainingPlan, dataset: DatasetCard, side: int) -> tuple[nn.Modu
         output_bands=known.output_bands,
         value_range=traits.value_range,
         reach=known.reach,
-        effective_reach=known.effective_reach,
-        training_tile=side if known.reach is None else known.training_tile,
+        # What was measured on published weights says nothing about fresh ones.
+        effective_reach=None,
+        training_tile=known.training_tile,
         tiles=known.tiles,
         citation=family_named(known.family).citation,
     )
@@ -137,7 +149,17 @@ def _point_spread(dataset: DatasetCard, known: PointSpread) -> PointSpread:
     return known
 
 
-def _described(card: ModelCard, plan: TrainingPlan, dataset: DatasetCard, contrast: tuple[float, float]) -> ModelCard:
+def _range(card: ModelCard, plan: TrainingPlan, dataset: DatasetCard, contrasts: Contrasts) -> ValueRange:
+    trained, name = plan.start is not None, f"{plan.name}-values"
+    known = card.value_range
+    if dataset.kind != TRANSLATION:
+        return range_for(known, dataset.quantity, contrasts.target, name, trained)
+    inside = replace(range_for(known, dataset.quantity, contrasts.inputs, name, trained), name=name)
+    plain = traits_of(card.family, card.hyperparameters).value_range
+    return translation_range(known, plain, inside, dataset.target, contrasts.target, trained)
+
+
+def _described(card: ModelCard, plan: TrainingPlan, dataset: DatasetCard, contrasts: Contrasts) -> ModelCard:
     """The card with what the dataset tells."""
     finest = min((s.gsd_m for s in dataset.inputs if s.gsd_m), default=None)
     licences = sorted({source.licence for source in dataset.sources if source.licence})
@@ -159,9 +181,7 @@ def _described(card: ModelCard, plan: TrainingPlan, dataset: DatasetCard, contra
         name=plan.name,
         title=f"{plan.name} ({family_named(card.family).title}, x{card.scale})",
         gsd_m=(finest, finest) if finest else card.gsd_m,
-        value_range=range_for(
-            card.value_range, dataset.quantity, contrast, f"{plan.name}-values", plan.start is not None
-        ),
+        value_range=_range(card, plan, dataset, contrasts),
         psf=_point_spread(dataset, card.psf),
         weights=(),
         licence=plan.licence,
@@ -174,14 +194,14 @@ def _described(card: ModelCard, plan: TrainingPlan, dataset: DatasetCard, contra
     )
 
 
-def start_of(plan: TrainingPlan, dataset: DatasetCard, side: int, contrast: tuple[float, float]) -> Start:
+def start_of(plan: TrainingPlan, dataset: DatasetCard, side: int, contrasts: Contrasts) -> Start:
     """The network and card that a plan begins with on a dataset.
 
     Args:
         plan: architecture or starting model.
         dataset: what it is trained on.
         side: side of the examples in pixels of the coarsest input.
-        contrast: lowest and highest usual value of the targets.
+        contrasts: between what the values of the dataset lie.
 
     Raises:
         SuperResolutionError: when the model cannot be loaded, or does not fit the dataset.
@@ -209,8 +229,9 @@ def start_of(plan: TrainingPlan, dataset: DatasetCard, side: int, contrast: tupl
     bands = tuple(len(spec.bands) for spec in dataset.inputs)
     return Start(
         network,
-        _described(card, plan, dataset, contrast),
+        _described(card, plan, dataset, contrasts),
         per_band,
         (1,) if per_band else bands,
         plan.start is not None,
+        (dataset.target.gain, dataset.target.offset),
     )

@@ -5,31 +5,32 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from sr_plugin.core.card import MULTI_IMAGE
+from sr_plugin.core.card import MULTI_IMAGE, TRANSLATION
 from sr_plugin.core.checkpoint.read import read_checkpoint as read_model
 from sr_plugin.core.checkpoint.safetensors import write_safetensors
 from sr_plugin.core.dataset_card import DatasetCard
-from sr_plugin.core.errors import TrainingFailed
+from sr_plugin.core.errors import SuperResolutionError, TrainingFailed
 from sr_plugin.core.job_folder import JobFolder
-from sr_plugin.core.training_plan import TrainingPlan
+from sr_plugin.core.training_plan import TrainingPlan, ValidationPlan
 from sr_plugin.core.training_schedule import adversarial_weight, discriminator_learns, learning_rate_share
 from sr_plugin.worker.training.adversary import Adversary
 from sr_plugin.worker.training.checkpoint import Progress, read_checkpoint, write_checkpoint
 from sr_plugin.worker.training.content_loss import ContentLoss
 from sr_plugin.worker.training.device import make_fabric
 from sr_plugin.worker.training.ema import running_mean
-from sr_plugin.worker.training.examples import StepBatches, crop_side, open_examples
+from sr_plugin.worker.training.examples import StepBatches, ToldBatches, crop_side, open_examples
 from sr_plugin.worker.training.fusion_warm_up import fusing_part, fusion_loss, noisy_copies
 from sr_plugin.worker.training.networks import Inputs, Runner, plain_result
 from sr_plugin.worker.training.panels import shown_bands, write_panel
 from sr_plugin.worker.training.perceptual_loss import PerceptualLoss
 from sr_plugin.worker.training.running_sums import RunningSums
-from sr_plugin.worker.training.start import start_of, tensors_of
+from sr_plugin.worker.training.start import Contrasts, Start, start_of, tensors_of
 from sr_plugin.worker.training.tensorboard import tensorboard_loggers
 from sr_plugin.worker.training.validation import Figures, Validation
 
@@ -43,6 +44,20 @@ def _multiple(finest: int, dataset: DatasetCard) -> int:
     """What sides must be a multiple of in pixels of the coarsest input; ``finest`` is it in those of the finest."""
     heights = [spec.height for spec in dataset.inputs]
     return finest // math.gcd(finest, max(heights) // min(heights))
+
+
+def _windowed(start: Start, side: int) -> Start:
+    """A fresh network that sees its whole window is used on windows of the side that it is trained on."""
+    if start.trained or start.card.reach is not None:
+        return start
+    return replace(start, card=replace(start.card, training_tile=side))
+
+
+def _validated(plan: TrainingPlan, start: Start) -> ValidationPlan:
+    """The validation, on the windows of use where the result depends on them."""
+    if start.card.reach is not None:
+        return plan.validation
+    return replace(plan.validation, side=start.card.training_tile)
 
 
 class Trainer:
@@ -66,10 +81,13 @@ class Trainer:
         self.dataset = training.card
         self.contrast = training.contrast()
         # The multiple that the network wants is known only once there is a network, whose depth may follow the side.
-        start = start_of(plan, self.dataset, crop_side(training, plan.patch, 1), self.contrast)
-        self.start = start
+        self._given = training.contrast(self.dataset.inputs[-1])
+        contrasts = Contrasts(self._given, self.contrast)
+        start = start_of(plan, self.dataset, crop_side(training, plan.patch, 1), contrasts)
         multiple = _multiple(start.card.tiles.multiple_of, self.dataset)
         side = crop_side(training, max(plan.patch, multiple), multiple)
+        start = _windowed(start, side)
+        self.start = start
         loggers, note = tensorboard_loggers(folder.path, plan.tensorboard)
         self.notes = [note] if note else []
         self.fabric = make_fabric(plan, loggers)
@@ -87,9 +105,9 @@ class Trainer:
         self._mean = running_mean(self.module, plan.ema) if plan.ema > 0 else None
         self._content = ContentLoss(plan.content, self._perceptual()).to(self.device)
         self._adversary = self._make_adversary(side)
-        self._batches = StepBatches(training, plan, side, self.contrast[1] - self.contrast[0])
+        self._batches = StepBatches(training, plan, side, self._given[1] - self._given[0])
         peak = self._peak()
-        self.validation = Validation(held_out, plan.validation, multiple, peak, self.device)
+        self.validation = Validation(held_out, _validated(plan, start), multiple, peak, self.device)
         self._sums = RunningSums()
         self.progress = Progress()
         if os.path.exists(folder.last):
@@ -99,6 +117,9 @@ class Trainer:
 
     def _peak(self) -> float:
         """The range of the data for PSNR and SSIM: 1 for reflectance and for values from 0 to 1."""
+        target = self.dataset.target
+        if self.dataset.kind == TRANSLATION:
+            return 255.0 * abs(target.gain) if target.pixel_type == "uint8" else self.contrast[1] - self.contrast[0]
         return 1.0 if self.start.card.value_range.quantity != "dn" else self.contrast[1] - self.contrast[0]
 
     def _perceptual(self) -> PerceptualLoss | None:
@@ -113,7 +134,7 @@ class Trainer:
         bands = len(target.bands), len(self.dataset.inputs[-1].bands)
         # Its weights must not depend on whether the generator's were drawn or read.
         torch.manual_seed(self.plan.seed + 1)
-        return Adversary(self.plan.adversarial, self.fabric, *bands, side * ratio, self.contrast)
+        return Adversary(self.plan.adversarial, self.fabric, *bands, side * ratio, self.contrast, self._given)
 
     def _networks(self) -> dict[str, torch.nn.Module]:
         found: dict[str, torch.nn.Module] = {_GENERATOR: self.module}
@@ -139,10 +160,18 @@ class Trainer:
         return self._mean.module if self._mean is not None else self.module
 
     def batches(self) -> Iterator[Batch]:
-        """The batches from the current step on, on the device."""
+        """The batches from the current step on, on the device.
+
+        Raises:
+            DatasetUnreadable: when a patch cannot be used.
+        """
         steps = range(self.progress.step, self.plan.steps)
-        loader = DataLoader(self._batches, batch_size=None, sampler=steps, num_workers=self.plan.readers)
-        for inputs, target, valid in self.fabric.setup_dataloaders(loader):
+        told = ToldBatches(self._batches)
+        loader = DataLoader(told, batch_size=None, sampler=steps, num_workers=self.plan.readers)
+        for batch in self.fabric.setup_dataloaders(loader):
+            if isinstance(batch, SuperResolutionError):
+                raise batch
+            inputs, target, valid = batch
             yield tuple(inputs), target, valid
 
     def measure_before(self) -> None:

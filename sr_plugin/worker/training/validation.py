@@ -10,6 +10,7 @@ import torch
 from torchmetrics.functional.image import structural_similarity_index_measure
 from torchmetrics.image import PeakSignalNoiseRatio
 
+from sr_plugin.core.errors import DatasetUnreadable
 from sr_plugin.core.training_plan import ValidationPlan
 from sr_plugin.worker.training.examples import Example, Examples, crop_side
 from sr_plugin.worker.training.networks import Inputs
@@ -49,6 +50,9 @@ class Validation:
         multiple: what sides must be a multiple of, in pixels of the coarsest input.
         peak: the quantity that PSNR and SSIM take as the range of the data.
         device: where the network runs.
+
+    Raises:
+        DatasetUnreadable: when the patches are too small for the network, or for the figure that is to choose.
     """
 
     def __init__(
@@ -58,6 +62,12 @@ class Validation:
         self._side = crop_side(examples, plan.side, multiple)
         self._ratio = examples.card.target.height // examples.coarsest[0]
         self._border = min(plan.border, (self._side - 1) // 2) * self._ratio
+        if plan.metric == "ssim" and self._side * self._ratio - 2 * self._border < _SSIM_SIDE:
+            raise DatasetUnreadable(
+                f"The patches that are validated on are too small for SSIM, which needs {_SSIM_SIDE} pixels without "
+                "the border.",
+                "Let PSNR choose the best weights, or make a dataset with larger patches.",
+            )
         # Evenly spread over all of them, those without gaps first.
         ordered = sorted(examples.records, key=lambda record: record.gaps > 0)
         places = np.linspace(0, len(ordered) - 1, min(plan.most, len(ordered))).astype(int)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import signal
 import time
@@ -13,6 +14,7 @@ from sr_plugin.core.job_folder import DONE, FAILED, RUNNING, STOPPED, JobFolder,
 from sr_plugin.core.training_plan import TrainingPlan, read_plan
 from sr_plugin.worker.backends.base import first_line, is_out_of_memory
 
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 #: Seconds between two writings of the state.
 _SECONDS_BETWEEN_STATES = 0.5
 
@@ -39,7 +41,7 @@ class Worker:
                 self._tell(True, message="Reading the dataset and the model")
                 self._train(read_plan(self._folder.plan))
             except SuperResolutionError as error:
-                self._fail(error)
+                self._fail(_disk_full() if _no_space(error) else error)
                 return 1
             except Exception as error:
                 self._fail(_wrapped(error))
@@ -54,14 +56,22 @@ class Worker:
         self._signalled = True
 
     def _fail(self, error: SuperResolutionError) -> None:
-        print(str(error), flush=True)
+        # The state first: the log may lie on a disk that is full.
         self._tell(True, state=FAILED, message=error.message, hint=error.hint, code=error.code, seconds_left=None)
+        self._say(str(error))
+
+    def _say(self, text: str) -> None:
+        """Add a line to the log, which no training ends for."""
+        with contextlib.suppress(OSError):
+            print(text, flush=True)
 
     def _tell(self, now: bool, **changes: Any) -> None:
         self._status = replace(self._status, **changes)
         if now or time.monotonic() - self._told >= _SECONDS_BETWEEN_STATES:
             self._told = time.monotonic()
-            self._folder.write_status(self._status)
+            # A running training writes its state again soon; how it ended must get through.
+            with contextlib.suppress(OSError) if self._status.state == RUNNING else contextlib.nullcontext():
+                self._folder.write_status(self._status)
 
     def _asked_to_stop(self) -> bool:
         return self._signalled or self._folder.stop_asked()
@@ -72,7 +82,7 @@ class Worker:
 
         trainer = Trainer(plan, self._folder)
         for note in trainer.notes:
-            print(note, flush=True)
+            self._say(note)
         progress = trainer.progress
         self._first, self._begun = progress.step, time.monotonic()
         self._tell(
@@ -140,15 +150,34 @@ class Worker:
             self._folder, plan, trainer.start.card, table, validation.peak, len(validation), progress.best_step
         )
         for note in outcome.notes:
-            print(note, flush=True)
-        self._tell(True, state=DONE, message="Done", hint=outcome.warning, model=outcome.card, seconds_left=None)
+            self._say(note)
+        self._tell(
+            True,
+            state=DONE,
+            message="Done",
+            hint=outcome.warning,
+            model=outcome.card,
+            seconds_left=None,
+            installed=plan.install,
+        )
+
+
+def _no_space(error: BaseException | None) -> bool:
+    """Whether a full disk is behind an error."""
+    while error is not None and not isinstance(error, OSError):
+        error = error.__cause__
+    return error is not None and error.errno in _NO_SPACE
+
+
+def _disk_full() -> DiskFull:
+    return DiskFull("There is no space left for the training.", "Free some space, then continue it.")
 
 
 def _wrapped(error: Exception) -> SuperResolutionError:
     if is_out_of_memory(error):
         return OutOfMemory("The training ran out of memory.", "Choose a smaller batch or patch.")
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return DiskFull("There is no space left for the training.", "Free some space, then continue it.")
+    if _no_space(error):
+        return _disk_full()
     if isinstance(error, OSError):
         return OutputError(f"A file of the training cannot be used ({error}).", "Mend that, then continue it.")
     reason = f"{type(error).__name__}: {first_line(error)}"

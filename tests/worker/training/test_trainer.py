@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import replace
 
@@ -11,8 +12,19 @@ import torch
 
 from sr_plugin.core.card import BAND_FUSION, MULTI_IMAGE, TRANSLATION, card_to_wire
 from sr_plugin.core.card_file import read_card
-from sr_plugin.core.errors import BandError, ModelMismatch, ModelUnreadable, ParameterError, TrainingFailed
-from sr_plugin.core.job_folder import DONE, FAILED, STOPPED
+from sr_plugin.core.dataset import PatchRecord
+from sr_plugin.core.dataset_card import ArraySpec, DatasetCard, SourceNote
+from sr_plugin.core.dataset_writer import DatasetWriter
+from sr_plugin.core.errors import (
+    BandError,
+    DatasetUnreadable,
+    ModelMismatch,
+    ModelUnreadable,
+    OutputError,
+    ParameterError,
+    TrainingFailed,
+)
+from sr_plugin.core.job_folder import DONE, FAILED, RUNNING, STOPPED, JobFolder
 from sr_plugin.core.training_plan import (
     AdversarialPlan,
     AugmentationPlan,
@@ -25,7 +37,7 @@ from sr_plugin.worker.architectures.build import load_network
 from sr_plugin.worker.training.checkpoint import read_checkpoint
 from sr_plugin.worker.training.trainer import Trainer
 from sr_plugin.worker.training.work import Worker
-from tests.training_datasets import write_dataset
+from tests.training_datasets import RGB, SPLITS, scene, write_dataset
 
 GAN = AdversarialPlan("vanilla", "srgan", width=4, weight=0.5, warm_up=3, ramp=1)
 
@@ -265,6 +277,42 @@ def test_a_damaged_plan_is_told(dataset, make_job):
     assert folder.status().code == "ParameterError"
 
 
+def test_a_translation_measures_its_targets_and_sees_its_inputs(tmp_path, make_job):
+    """Decibels to bytes: neither the inputs are clamped by the contrast of the targets, nor the other way round."""
+    sar = ArraySpec("low", RGB, 16, 16, "float32", 10.0)
+    picture = ArraySpec("high", RGB, 16, 16, "uint8", 10.0, 1 / 255)
+    card = DatasetCard("sar", TRANSLATION, 1, (sar,), picture, quantity="reflectance", sources=(SourceNote("s"),))
+    with DatasetWriter(str(tmp_path / "d"), card) as writer:
+        for number, split in enumerate(SPLITS):
+            image = scene(3, 16, number)
+            arrays = {"low": (20 * image - 25).astype(np.float32), "high": np.round(255 * image).astype(np.uint8)}
+            writer.add(PatchRecord("00000", split, f"place {number}", "s"), arrays)
+        writer.finish()
+    adversarial = replace(GAN, discriminator="patchgan", conditional=True)
+    sizes = {"family": "pix2pix", "hyperparameters": {"width": 4}, "patch": 16}
+    folder, plan = make_job(str(tmp_path / "d"), adversarial=adversarial, **sizes)
+    trainer = Trainer(plan, folder)
+    assert trainer.validation.peak == 1.0 and trainer.start.card.value_range.out_type == "uint8"
+    inputs, target, _ = trainer.validation.tensors(0)
+    (seen,) = trainer.runner.to_network(inputs)
+    assert len(torch.unique(seen)) > 0.9 * len(torch.unique(inputs[0])) and float(seen.abs().max()) <= 1.001
+    condition = trainer._adversary.condition(inputs, (16, 16))
+    assert float(condition.abs().max()) < 1.2
+    assert train(folder) == 0, folder.status()
+    assert read_card(folder.status().model).value_range.out_type == "uint8"
+
+
+def test_networks_that_see_their_whole_window_are_measured_on_those_of_use(tmp_path, make_job):
+    dataset = write_dataset(tmp_path / "d", TRANSLATION, side=32)
+    sizes = {"family": "pix2pix", "hyperparameters": {"width": 4, "depth": 3}, "patch": 21}
+    folder, plan = make_job(dataset, validation=ValidationPlan(side=32, border=2), **sizes)
+    trainer = Trainer(plan, folder)
+    card = trainer.start.card
+    assert card.reach is None and card.tiles.multiple_of == 8 and card.training_tile == 16
+    assert next(trainer.batches())[1].shape[-2:] == (16, 16)
+    assert trainer.validation.tensors(0)[1].shape[-2:] == (16, 16)
+
+
 def test_losses_that_are_no_numbers_end_the_training(dataset, make_job):
     folder, plan = make_job(dataset, optimiser=OptimiserPlan(learning_rate=10.0, clip=0.0), steps=300, log_every=1)
     trainer = Trainer(plan, folder)
@@ -290,6 +338,71 @@ def test_losses_that_are_no_numbers_end_the_training(dataset, make_job):
 def test_what_does_not_fit_is_told(dataset, make_job, changes, error, words):
     folder, plan = make_job(dataset, **changes)
     with pytest.raises(error, match=words):
+        Trainer(plan, folder)
+
+
+@pytest.mark.parametrize("readers", [0, 1])
+def test_a_broken_patch_is_told_in_a_sentence(tmp_path, make_job, readers):
+    dataset = write_dataset(tmp_path / "d")
+    for number in range(4):
+        os.truncate(os.path.join(dataset, "high", f"{number:05d}.npy"), 100)
+    folder, _ = make_job(dataset, readers=readers)
+    assert train(folder) == 1
+    status = folder.status()
+    assert status.code == "DatasetUnreadable" and "Traceback" not in status.message and len(status.message) < 300
+
+
+def test_a_full_disk_is_told_as_such(dataset, make_job, monkeypatch):
+    folder, _ = make_job(dataset)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def silent(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(JobFolder, "append_metrics", full)
+    monkeypatch.setattr("builtins.print", silent)
+    with pytest.raises(OSError, match="No space"):
+        train(folder)
+    status = folder.status()
+    assert status.state == FAILED and status.code == "DiskFull" and "space" in status.message
+
+
+def test_a_full_disk_behind_another_error_is_told_too(dataset, make_job, monkeypatch):
+    folder, _ = make_job(dataset)
+
+    def full(trainer):
+        raise OutputError("The checkpoint cannot be written.") from OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Trainer, "save", full)
+    assert train(folder) == 1
+    assert folder.status().code == "DiskFull"
+
+
+def test_a_state_that_cannot_be_written_ends_no_training(dataset, make_job, monkeypatch):
+    folder, _ = make_job(dataset)
+    write = JobFolder.write_status
+
+    def busy(self, status):
+        if status.state == RUNNING:
+            raise PermissionError(errno.EACCES, "somebody reads it")
+        write(self, status)
+
+    monkeypatch.setattr(JobFolder, "write_status", busy)
+    assert train(folder) == 0
+    assert folder.status().state == DONE and not folder.status().installed
+
+
+def test_what_was_measured_on_published_weights_is_not_told_of_fresh_ones(dataset, make_job):
+    folder, plan = make_job(dataset, family="rrdbnet", hyperparameters={"width": 4, "blocks": 1, "growth": 2})
+    card = Trainer(plan, folder).start.card
+    assert card.effective_reach is None and card.reach > 0
+
+
+def test_patches_too_small_for_ssim_are_told_before_the_training(dataset, make_job):
+    folder, plan = make_job(dataset, validation=ValidationPlan(side=8, border=3, metric="ssim"))
+    with pytest.raises(DatasetUnreadable, match="SSIM"):
         Trainer(plan, folder)
 
 
