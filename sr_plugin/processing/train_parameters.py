@@ -205,7 +205,11 @@ def advanced_parameters() -> List[QgsProcessingParameterDefinition]:
         *found,
         _helped(vgg, tr("For the perceptual loss: a file with the names of torchvision's vgg19."), True),
         _helped(hyperparameters, tr('Sizes of fresh weights, for example {"width": 32, "blocks": 8}.'), True),
-        _helped(_enumeration("PRECISION", tr("Precision"), PRECISIONS), tr("16 bits are for GPUs."), True),
+        _helped(
+            _enumeration("PRECISION", tr("Precision"), PRECISIONS),
+            tr("float16 is for GPUs. bfloat16 also halves the time on processors that compute in it."),
+            True,
+        ),
         _helped(
             QgsProcessingParameterNumber("SEED", tr("Seed"), INTEGER, 0, False, 0, 2**31 - 1),
             tr("The same seed gives the same weights on the same CPU."),

@@ -100,7 +100,8 @@ def table_text(table: Table, peak: float, patches: int) -> str:
 def _write_text(card: ModelCard, text: str, path: str) -> None:
     facts = [f"# {card.title}", "", card.training_data, ""]
     if card.generative:
-        facts += ["Trained with an adversarial loss: it may invent detail that is not in the scene.", ""]
+        # A fine-tuned model may owe its weights to an adversarial loss of the training before.
+        facts += ["Trained to look plausible, here or before: it may invent detail that is not in the scene.", ""]
     with open(path, "w", encoding="utf-8") as file:
         file.write("\n".join(facts) + f"\n{text}")
 

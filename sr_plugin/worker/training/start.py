@@ -163,7 +163,8 @@ def _described(card: ModelCard, plan: TrainingPlan, dataset: DatasetCard, contra
     """The card with what the dataset tells."""
     finest = min((s.gsd_m for s in dataset.inputs if s.gsd_m), default=None)
     licences = sorted({source.licence for source in dataset.sources if source.licence})
-    patches = f"{dataset.counts.get('train', 0)} patches of {len(dataset.sources)} sources"
+    sources = "1 source" if len(dataset.sources) == 1 else f"{len(dataset.sources)} sources"
+    patches = f"{dataset.counts.get('train', 0)} patches of {sources}"
     trained_on = f"{dataset.name}: {patches}" + (f" ({', '.join(licences)})" if licences else "")
     if dataset.credit:
         trained_on += f". {dataset.credit}"
@@ -184,7 +185,7 @@ def _described(card: ModelCard, plan: TrainingPlan, dataset: DatasetCard, contra
         psf=_point_spread(dataset, card.psf),
         weights=(),
         licence=plan.licence,
-        source="Trained with superres:train",
+        source="Trained with superres:train" + (f", going on from {card.name}" if plan.start is not None else ""),
         training_data=earlier + trained_on,
         quality={},
         generative=card.generative or plan.adversarial.active,

@@ -196,8 +196,21 @@ def test_a_model_is_gone_on_from(dataset, make_job):
     (figures,) = card.quality["protocols"].values()
     assert trainer.progress.before["before"]["psnr"] == pytest.approx(figures["psnr_model"], abs=0.006)
     assert train(again) == 0
-    (tuned,) = read_card(again.status().model).quality["protocols"].values()
+    result = read_card(again.status().model)
+    (tuned,) = result.quality["protocols"].values()
     assert tuned["psnr_before"] == figures["psnr_model"]
+    assert result.source == f"{card.source}, going on from {card.name}"
+
+
+def test_a_model_that_was_generative_says_so_after_a_content_loss(dataset, make_job):
+    first, _ = make_job(dataset, "first")
+    assert train(first) == 0
+    start = card_to_wire(replace(read_card(first.status().model), generative=True))
+    again, _ = make_job(dataset, "second", family="", hyperparameters={}, start=start, name="tuned")
+    assert train(again) == 0
+    assert read_card(again.status().model).generative
+    page = open(again.status().model.replace(".json", ".md"), encoding="utf-8").read()
+    assert "here or before: it may invent" in page
 
 
 def test_bands_pass_through_a_network_of_one_band_each_on_its_own(dataset, make_job):
