@@ -315,13 +315,17 @@ BABBLES = """
 answers = []
 dup = os.dup
 os.dup = lambda number: answers.append(dup(number)) or answers[-1]
+one_at_a_time = __import__("threading").Lock()
 def babble(self, arrays, task):
-    count[0] += 1
-    if count[0] == 3:
-        answers = globals()["answers"][-1]
-        {deed}
-        time.sleep(60)
-    return run(self, arrays, task)
+    # No other tile may be answered in the middle of the garbage.
+    with one_at_a_time:
+        count[0] += 1
+        if count[0] == 3:
+            time.sleep(0.5)
+            answers = globals()["answers"][-1]
+            {deed}
+            time.sleep(60)
+        return run(self, arrays, task)
 engine.Engine.run = babble
 """
 
@@ -347,9 +351,14 @@ def test_a_second_process_on_the_same_job(run, source, tmp_path, project_dir, wo
     deadline = time.monotonic() + 30
     while not list(tmp_path.glob("*.jsonl")) and time.monotonic() < deadline:
         time.sleep(0.005)
-    assert first.poll() is None
-    with pytest.raises(OutputBusy, match="Another run is writing") as caught:
-        run(source, MODEL, tile=16)
+    # Held still, so that it cannot end before the second one has begun.
+    first.send_signal(signal.SIGSTOP)
+    try:
+        assert first.poll() is None
+        with pytest.raises(OutputBusy, match="Another run is writing") as caught:
+            run(source, MODEL, tile=16)
+    finally:
+        first.send_signal(signal.SIGCONT)
     assert caught.value.hint
     assert first.wait(60) == 0, first.stderr.read()
     first.stderr.close()

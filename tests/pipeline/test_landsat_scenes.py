@@ -58,7 +58,8 @@ def stacked(fine, coarse, shift=(0.0, 0.0)):
     with make_stack("pair", "", bands).mounted() as name:
         source = RasterSource(name)
         pixels = source.read(range(1, len(bands) + 1), source.grid.window).data.astype(float)
-    gdal.RmdirRecursive("/vsimem/")
+    for band in bands[1:]:
+        gdal.Unlink(band.path)
     return pixels
 
 
