@@ -13,6 +13,30 @@ import pytest
 PROJECT = pathlib.Path(__file__).resolve().parents[1]
 
 
+_STATUS = pytest.StashKey[int]()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Remember how the tests ended."""
+    session.config.stash[_STATUS] = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End at once where QGIS runs in this process.
+
+    QGIS, torch and OpenVINO in one process, which there are nowhere but here, do not always come down together: the
+    interpreter then dies by a signal after all is said, and a run that passed would count as failed.
+    """
+    session = sys.modules.get("tests.qgis_session")
+    if session is not None and session.start_qgis.cache_info().currsize and _STATUS in config.stash:
+        session.take_down()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(config.stash[_STATUS])
+
+
 @pytest.fixture(scope="session")
 def project_dir() -> pathlib.Path:
     """Root of the project."""

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-import atexit
 import functools
 import os
 import shutil
 import sys
 import tempfile
+from typing import Callable, List
 
 import pytest
 
 _PROCESSING_FOLDERS = ("/usr/share/qgis/python/plugins", "/usr/lib/qgis/python/plugins")
 
 
+_deeds: List[Callable[[], object]] = []
+
+
+def _at_the_end(deed: Callable[..., object], *arguments: object) -> None:
+    _deeds.append(functools.partial(deed, *arguments))
+
+
+def take_down() -> None:
+    """Unload the plugin and delete its profile, the last thing made first; once the tests are over."""
+    while _deeds:
+        _deeds.pop()()
+
+
 def _private_environment() -> None:
     """Settings, caches and models of the user stay untouched and without influence."""
     folder = tempfile.mkdtemp(prefix="sr-qgis-")
-    atexit.register(shutil.rmtree, folder, True)
+    _at_the_end(shutil.rmtree, folder, True)
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     os.environ["QGIS_CUSTOM_CONFIG_PATH"] = os.path.join(folder, "profile")
     os.environ["SR_PLUGIN_DATA"] = os.path.join(folder, "data")
@@ -43,7 +56,6 @@ def start_qgis():
     from processing.core.Processing import Processing
 
     Processing.initialize()
-    atexit.register(application.exitQgis)
     return application
 
 
@@ -55,7 +67,7 @@ def start_plugin():
 
     plugin = classFactory(None)
     plugin.initProcessing()
-    atexit.register(plugin.unload)
+    _at_the_end(plugin.unload)
     return plugin
 
 
