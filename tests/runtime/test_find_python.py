@@ -193,6 +193,7 @@ def test_what_the_second_kind_lacks_is_named(pythons):
         find_worker_python("onnx", also="edges")
 
 
+@pytest.mark.gdal
 def test_series_ask_for_what_views_are_registered_with(monkeypatch):
     from sr_plugin.core.builtin import builtin_card
     from sr_plugin.core.catalogue import find_model
