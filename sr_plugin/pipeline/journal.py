@@ -11,7 +11,7 @@ import json
 import os
 import zlib
 from dataclasses import asdict, dataclass, field
-from typing import IO, Any, Dict, Mapping, Optional, Tuple
+from typing import IO, Any, Dict, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -21,13 +21,13 @@ from sr_plugin.core.session import LoadedModel
 VERSION = 3
 
 
-def checksum(*parts: np.ndarray) -> str:
-    """Checksum of final pixels, of their mask and of what is written beside them, of any shapes and types.
+def tile_checksum(layers: Sequence[np.ndarray], mask: Optional[np.ndarray] = None) -> str:
+    """Checksum of the final pixels of each file, of any shape and type, and of the result's mask.
 
     CRC-32 and Adler-32, which fail independently.
     """
     crc, adler = 0, 1
-    for part in parts:
+    for part in layers if mask is None else (*layers, mask):
         data = np.ascontiguousarray(part).reshape(-1).view(np.uint8)
         crc, adler = zlib.crc32(data, crc), zlib.adler32(data, adler)
     return f"{crc:08x}{adler:08x}"
