@@ -96,7 +96,7 @@ def _speeds() -> Dict[str, _Speed]:
 
 
 def _key(plan: JobPlan, card: Optional[ModelCard] = None) -> str:
-    """Names what the speed of a run depends on; of one of its models alone, without an uncertainty, where it is given."""
+    """Names what the speed of a run depends on; with a card, that of a run of this model without an uncertainty."""
     name = (card or plan.card).sha256
     text = f"{name}|{plan.settings.device}|{plan.settings.precision}|{len(plan.source.bands)}"
     if card is None and plan.settings.uncertainty is not None:
@@ -112,12 +112,15 @@ def _expected(plan: JobPlan) -> Optional[float]:
         return known.seconds(pixels)
     if plan.settings.uncertainty is None:
         return None
-    # Each of the models computes every view of a tile; the worker is started once.
-    alone = [speeds.get(_key(plan, card)) for card in plan.cards]
-    times = [speed.seconds(computed_pixels(plan)) if speed is not None else None for speed in alone]
-    if any(time is None for time in times):
-        return None
-    return sum(time for time in times if time is not None) - sum(speed.start for speed in alone[1:] if speed is not None)
+    # Each of the models computes every view of a tile.
+    total = 0.0
+    for card in plan.cards:
+        alone = speeds.get(_key(plan, card))
+        seconds = alone.seconds(computed_pixels(plan)) if alone is not None else None
+        if seconds is None:
+            return None
+        total += seconds
+    return total
 
 
 def remember_speed(plan: JobPlan, seconds: float, start_seconds: float = 0.0) -> None:

@@ -19,7 +19,7 @@ _MOST, _PART = 4 << 30, 6
 #: Assumed when the system does not tell how much memory there is.
 _UNKNOWN = 8 << 30
 
-#: Arrays of the result's size beside the network's own: the first result, a view's, their difference, two sums, bicubic.
+#: Arrays of the result's size beside the network's own: the first result, a view's, a difference, two sums, bicubic.
 _COMPARED_ARRAYS = 6
 
 #: Families whose last layer enlarges, so that all features lie on the input's grid.

@@ -34,9 +34,7 @@ def _window(card: ModelCard) -> Tuple[int, int]:
     return card.tiles.fixed or (card.training_tile, card.training_tile)
 
 
-def chosen_margin(
-    request: SuperResolveRequest, cards: Sequence[ModelCard], gaps: bool, feedback: RunFeedback
-) -> int:
+def chosen_margin(request: SuperResolveRequest, cards: Sequence[ModelCard], gaps: bool, feedback: RunFeedback) -> int:
     """Input pixels read around a tile.
 
     Args:

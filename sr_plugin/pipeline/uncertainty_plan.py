@@ -7,7 +7,7 @@ import os
 from dataclasses import replace
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
-from sr_plugin.core.card import BandSpec, ModelCard
+from sr_plugin.core.card import TRANSLATION, BandSpec, ModelCard
 from sr_plugin.core.errors import ParameterError
 from sr_plugin.core.job import JobPlan
 from sr_plugin.core.radiometry import Radiometry
@@ -68,7 +68,7 @@ def check_uncertainty(request: SuperResolveRequest, card: ModelCard, fed: int) -
     if limit is not None:
         if not (math.isfinite(limit) and limit > 0):
             raise ParameterError("The limit of the uncertainty must be above 0.", "Leave it empty for none.")
-        if card.output_count(fed) != fed:
+        if card.kind == TRANSLATION or card.output_count(fed) != fed:
             raise ParameterError(
                 f"The bands of the model '{card.name}' are not those of the input, so bicubic cannot replace them.",
                 "Leave the limit of the uncertainty empty.",

@@ -92,5 +92,5 @@ class Uncertainty:
             arrays[REPLACED] = replaced.astype(BESIDE[REPLACED][0])
             result = np.where(cropped(replaced, place), cropped(enlarge_cubic(data, scale), place), result)
         inside = core.scaled(scale)
-        beside = (NamedArray(name, np.ascontiguousarray(cropped(arrays[name], inside))) for name in self._settings.outputs)
-        return result, tuple(beside)
+        parts = {name: np.ascontiguousarray(cropped(arrays[name], inside)) for name in self._settings.outputs}
+        return result, tuple(NamedArray(name, part) for name, part in parts.items())

@@ -144,7 +144,8 @@ def test_the_mask_tells_where_bicubic_took_the_place(run, make_raster, pair, pix
     safe = enlarge_cubic(pixels.astype(np.float64), 2)
     np.testing.assert_allclose(guarded[replaced == 1], safe[replaced == 1], atol=0.51)
     dataset = gdal.Open(mask)
-    assert dataset.GetRasterBand(2).GetDescription() == "nir bicubic" and "bicubic" in dataset.GetMetadataItem("SR_NOTE")
+    assert dataset.GetRasterBand(2).GetDescription() == "nir bicubic"
+    assert "bicubic" in dataset.GetMetadataItem("SR_NOTE")
     assert dataset.GetRasterBand(1).GetNoDataValue() is None
     # The same mask comes without the deviation, and the same result without either.
     run(source, first, uncertainty_mask=str(tmp_path / "m2.tif"), **options)
@@ -229,7 +230,7 @@ def test_what_lies_beside_an_interrupted_result_is_checked_too(
     run, make_raster, pair, pixels, tmp_path, monkeypatch, damage
 ):
     monkeypatch.setenv("SR_PLUGIN_DATA", str(tmp_path / "data"))
-    path, (first, second) = str(tmp_path / "u.tif"), pair
+    path, first = str(tmp_path / "u.tif"), pair[0]
     source, options = make_raster(pixels), dict(bands=(1, 2), uncertainty=path, tile=8)
     interrupted(run, source, first, tmp_path, **options)
     (partial,) = (str(tmp_path / n) for n in os.listdir(tmp_path) if n.startswith("u.tif.") and n.endswith(".part.tif"))
@@ -290,9 +291,7 @@ def test_a_cancel_leaves_nothing(run, make_raster, models, pixels, tmp_path):
     assert set(os.listdir(tmp_path)) == before
 
 
-def test_no_file_takes_its_name_while_another_one_is_not_whole(
-    run, make_raster, models, pixels, tmp_path, monkeypatch
-):
+def test_no_file_takes_its_name_while_another_one_is_not_whole(run, make_raster, models, pixels, tmp_path, monkeypatch):
     from sr_plugin.raster.writer import RasterWriter
 
     complete = RasterWriter.complete
@@ -380,8 +379,9 @@ def test_bands_in_another_order_are_refused_but_other_names_of_the_same_are_not(
 ):
     red, nir = BandSpec("B04", "red", 0.665), BandSpec("B08", "nir", 0.84)
     first = models("first", input_bands=(red, nir))
-    swapped, renamed = models("swapped", input_bands=(nir, red)), models(
-        "renamed", input_bands=(BandSpec("4", "red", 0.65), BandSpec("5", "nir", 0.86))
+    swapped, renamed = (
+        models("swapped", input_bands=(nir, red)),
+        models("renamed", input_bands=(BandSpec("4", "red", 0.65), BandSpec("5", "nir", 0.86))),
     )
     options = dict(bands=(1, 2), uncertainty=str(tmp_path / "u.tif"))
     with pytest.raises(ParameterError, match="takes B08, B04, not B04, B08"):
@@ -406,9 +406,7 @@ def test_a_model_that_says_nothing_new_is_refused(run, make_raster, models, pixe
     first = models("first")
     other = first if name == "first" else name
     with pytest.raises(ParameterError, match="named twice|interpolates"):
-        run(
-            make_raster(pixels), first, bands=(1, 2), uncertainty=str(tmp_path / "u.tif"), uncertainty_models=(other,)
-        )
+        run(make_raster(pixels), first, bands=(1, 2), uncertainty=str(tmp_path / "u.tif"), uncertainty_models=(other,))
 
 
 @pytest.mark.parametrize(
