@@ -327,7 +327,7 @@ def test_the_uncertainty_is_a_second_raster_with_its_own_look(run, sample_raster
     pytest.importorskip("onnxruntime")
     path, project, context = str(tmp_path / "u.tif"), QgsProject.instance(), QgsProcessingContext()
     context.setProject(project)
-    context.addLayerToLoadOnCompletion(path, QgsProcessingContext.LayerDetails("Uncertainty", project, "UNCERTAINTY"))
+    context.addLayerToLoadOnCompletion(path, QgsProcessingContext.LayerDetails("Uncertainty (eight times the work)", project, "UNCERTAINTY"))
     steps, feedback = [], QgsProcessingFeedback()
     feedback.progressChanged.connect(steps.append)
     outputs = run(
