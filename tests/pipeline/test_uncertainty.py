@@ -177,7 +177,8 @@ def test_gaps_stay_gaps_and_certain_pixels_do_not_become_gaps(run, make_raster, 
     shared = np.broadcast_to(gaps.any(axis=0), gaps.shape)
     np.testing.assert_array_equal(np.isnan(read_raster(path)), shared)
     np.testing.assert_array_equal(read_raster(mask) == 255, shared)
-    np.testing.assert_array_equal(gdal.Open(result.output).GetRasterBand(1).GetMaskBand().ReadAsArray() == 0, shared[0])
+    dataset = gdal.Open(result.output)
+    np.testing.assert_array_equal(dataset.GetRasterBand(1).GetMaskBand().ReadAsArray() == 0, shared[0])
 
 
 def test_polygons_leave_gaps_in_all_files(run, make_raster, models, pixels, tmp_path):
