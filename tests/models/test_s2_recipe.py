@@ -129,3 +129,10 @@ def test_the_plan_is_one_that_can_be_worked(tmp_path, monkeypatch, begun):
     plan = read_plan(str(tmp_path / "job" / "plan.json"))
     assert plan.content.relative and plan.optimiser.kind == "orthogonal"
     assert (plan.start is not None) == begun and plan.name == "s2-rgbn-x2"
+
+
+def test_mixed_precision_leaves_the_bicubic_part_exact():
+    network = EdsrBicubic(2, 2, 8, 1, 2)
+    flat = torch.full((1, 2, 6, 6), 0.3)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(network.enlarge(flat), torch.full((1, 2, 12, 12), 0.3), atol=1e-6, rtol=0)
