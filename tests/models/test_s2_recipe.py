@@ -14,7 +14,7 @@ pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 from models.recipes import s2_pairs, s2_plan  # noqa: E402
 from models.recipes.degradation import dsen2_blur, gaussian_blur, reduce_image, transfer_of  # noqa: E402
 from models.recipes.scenes import Scene, training_scenes, validation_scenes  # noqa: E402
-from models.recipes.widen import widened, write_widened  # noqa: E402
+from models.recipes.widen import widened, without_block, write_widened  # noqa: E402
 from sr_plugin.core.card_file import read_card  # noqa: E402
 from sr_plugin.core.catalogue import find_model  # noqa: E402
 from sr_plugin.core.training_plan import read_plan  # noqa: E402
@@ -105,6 +105,20 @@ def test_a_widened_network_computes_the_same():
     assert sum(bool(m) for m in moved) >= len(moved) - 4
     with pytest.raises(ValueError, match="does not fit"):
         widened(large.state_dict(), small)
+
+
+def test_a_block_that_does_nothing_can_be_taken_out():
+    torch.manual_seed(3)
+    whole = EdsrBicubic(2, 2, 8, 3, 2)
+    for p in whole.blocks[1].conv2.parameters():
+        torch.nn.init.zeros_(p)
+    small = EdsrBicubic(2, 2, 8, 2, 2)
+    small.load_state_dict(without_block(whole.state_dict(), 1))
+    x = torch.rand(1, 2, 9, 7)
+    with torch.no_grad():
+        torch.testing.assert_close(small(x), whole(x))
+    with pytest.raises(ValueError, match="no block 3"):
+        without_block(whole.state_dict(), 3)
 
 
 def test_a_widened_model_is_one_to_go_on_from(tmp_path, few_scenes):
