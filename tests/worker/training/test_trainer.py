@@ -299,7 +299,10 @@ def test_a_translation_measures_its_targets_and_sees_its_inputs(tmp_path, make_j
     condition = trainer._adversary.condition(inputs, (16, 16))
     assert float(condition.abs().max()) < 1.2
     assert train(folder) == 0, folder.status()
-    assert read_card(folder.status().model).value_range.out_type == "uint8"
+    made = read_card(folder.status().model)
+    assert made.value_range.out_type == "uint8"
+    (figures,) = made.quality["protocols"].values()
+    assert "psnr_model" in figures and "psnr_bicubic" not in figures
 
 
 def test_networks_that_see_their_whole_window_are_measured_on_those_of_use(tmp_path, make_job):
