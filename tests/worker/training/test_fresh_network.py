@@ -43,7 +43,8 @@ def test_every_architecture_can_begin(family, kind, scale, bands):
 
 
 @pytest.mark.parametrize(
-    ("family", "method"), [("edsr_bicubic", "bicubic"), ("vdsr", "bicubic"), ("srvgg", "nearest"), ("dsen2", "bilinear")]
+    ("family", "method"),
+    [("edsr_bicubic", "bicubic"), ("vdsr", "bicubic"), ("srvgg", "nearest"), ("dsen2", "bilinear")],
 )
 def test_what_adds_detail_to_an_interpolation_begins_as_that(family, method):
     known = fresh_hyperparameters(family, 2, 3, 3, {"groups": [[2, 1], [3, 2]]} if family == "dsen2" else {})

@@ -463,7 +463,9 @@ def test_going_on_gives_the_same_weights_bit_by_bit(dataset, make_job, gap):
 def test_a_model_that_is_worse_than_bicubic_says_so(dataset, make_job):
     from sr_plugin.worker.training.result import worse_than_plain
 
-    folder, _ = make_job(dataset, optimiser=OptimiserPlan(learning_rate=0.0))
+    # Random weights, since this network begins at no interpolation.
+    sizes = {"family": "espcn", "hyperparameters": {}}
+    folder, _ = make_job(dataset, optimiser=OptimiserPlan(learning_rate=0.0), **sizes)
     assert train(folder) == 0
     status = folder.status()
     assert "worse than bicubic" in status.hint and status.hint in read_card(status.model).notes
