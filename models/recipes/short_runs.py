@@ -51,9 +51,14 @@ class _Teller:
         return False
 
 
+def pairs_folder(run: ShortRun, work: str) -> str:
+    """Where the pairs of a run lie."""
+    return os.path.join(work, "pairs", run.name)
+
+
 def prepared(run: ShortRun, data: str, work: str) -> Dataset:
     """The pairs of a run, made where they are not there yet."""
-    folder = os.path.join(work, "pairs", run.name)
+    folder = pairs_folder(run, work)
     if not os.path.isdir(folder):
         request = PairRequest(
             output=folder,
@@ -120,15 +125,15 @@ def record_of(run: ShortRun, dataset: Dataset, folder: JobFolder, figures: Mappi
 
 
 def run_one(run: ShortRun, data: str, work: str) -> Dict[str, Any]:
-    """Prepare, train and judge one run."""
-    begun = time.monotonic()
+    """Prepare, train and judge one run; what is there already is not done again."""
+    begun, there = time.monotonic(), os.path.isdir(pairs_folder(run, work))
     dataset = prepared(run, data, work)
-    preparation = time.monotonic() - begun
+    seconds = {} if there else {"pairs": round(time.monotonic() - begun, 1)}
     folder = JobFolder(os.path.join(work, "trainings", run.name))
     plan = plan_of(run, dataset.folder)
-    seconds = trained(plan, folder)
+    seconds.update(trained(plan, folder))
     record = record_of(run, dataset, folder, judged(plan, folder, scratch_of(work, run.name)))
-    return {**record, "seconds": {"pairs": round(preparation, 1), **seconds}}
+    return {**record, "seconds": seconds}
 
 
 def write_record(name: str, record: Mapping[str, Any], path: str = RECORD) -> None:
