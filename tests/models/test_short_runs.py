@@ -229,8 +229,11 @@ def test_one_of_them_in_miniature(shared_dir, tmp_path, monkeypatch):
     run = BY_NAME["bands-x2"]
     run = replace(run, steps=40, pairs={**run.pairs, "max_patches": 40})
     record = run_one(run, str(shared_dir / "data"), str(tmp_path))
-    assert record["steps"] == 40 and record["pairs"]["counts"] == {"train": 21, "validation": 19, "test": 0}
+    counts = record["pairs"]["counts"]
+    assert record["steps"] == 40 and counts["train"] + counts["validation"] == 40 and min(counts.values()) == 0
     assert record["pairs"]["bands"] == [list(rasters.ALL)] * 2
     figures = record["validation"]
-    assert figures["trained"]["psnr"] > figures["untrained"]["psnr"] + 5
-    assert figures["bicubic"]["psnr"] > 35
+    # This network begins as bicubic.
+    assert figures["untrained"]["psnr"] == pytest.approx(figures["bicubic"]["psnr"], abs=0.02)
+    assert figures["trained"]["psnr"] > figures["bicubic"]["psnr"] > 35
+    assert record["seconds"]["processor"] > 0 and record["weights"] > 200_000
