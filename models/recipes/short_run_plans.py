@@ -67,19 +67,21 @@ def _series(data: str, work: str) -> Dict[str, Any]:
     return {"high": tuple(rasters.series(data))}
 
 
-def _virginia(name: str, title: str, metres: int, scale: int, family: str, steps: int, **more: Any) -> ShortRun:
+def _virginia(
+    name: str, title: str, metres: int, scale: int, family: str, steps: int, pairs: Mapping[str, Any], plan: Mapping
+) -> ShortRun:
     """A run on the north of 18SVG, validated on its south."""
-    pairs = {
+    whole = {
         "scale": scale,
         "mtf": (0.3, 0.3),
         "max_gaps": 0.4,
         "scaling": "divide:10000",
-        **more["pairs"],
+        # Places no larger than a patch, so that little is lost where north and south meet.
+        "place_size_m": float(pairs["patch"] * scale * metres),
+        **pairs,
     }
-    # Places no larger than a patch, so that little is lost where north and south meet.
-    pairs.setdefault("place_size_m", float(pairs["patch"] * scale * metres))
     return ShortRun(
-        name, title, _VIRGINIA, "CC0-1.0", _SENTINEL, _halves(metres), pairs, "content", family, steps, more["plan"]
+        name, title, _VIRGINIA, "CC0-1.0", _SENTINEL, _halves(metres), whole, "content", family, steps, plan
     )
 
 
