@@ -10,6 +10,8 @@ from typing import Dict, Iterator, List, NamedTuple, Set
 
 import pytest
 
+from tests.waiting import LONG
+
 HEAVY = {"torch", "onnxruntime", "openvino", "skimage", "spandrel", "onnx", "h5py", "lightning_fabric", "torchmetrics"}
 QT = {"PyQt5", "PyQt6", "PySide2", "PySide6", "sip"}
 #: What a layer may import of the package when it is imported.
@@ -152,7 +154,7 @@ def _heavy_after_import(project_dir, modules: List[str]) -> str:
         f"print('found:', sorted({HEAVY!r} & set(sys.modules)))\n"
     )
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
-    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=LONG)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip().splitlines()[-1]
 

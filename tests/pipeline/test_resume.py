@@ -4,8 +4,6 @@ import os
 import pathlib
 import random
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -18,6 +16,7 @@ from sr_plugin.core.output_lock import OutputLock  # noqa: E402
 from sr_plugin.runtime.worker_session import WorkerSession  # noqa: E402
 from tests.conftest import read_raster  # noqa: E402
 from tests.pipeline.conftest import Recorder  # noqa: E402
+from tests.pipeline.halted_run import halted_run  # noqa: E402
 
 pytestmark = pytest.mark.gdal
 MODEL, TILE = "bicubic:4", 32
@@ -94,6 +93,18 @@ def test_bytes_that_rotted_are_computed_anew(run, source, expected, tmp_path):
     finish(run, source, expected, tmp_path)
 
 
+def test_a_file_whose_directory_was_never_written_is_made_anew(run, source, expected, tmp_path):
+    """As a disk leaves it that was full when the file was closed: the header points beyond the end."""
+    interrupt(run, source, 100)
+    raster = next(p for p in parts(tmp_path) if p.endswith(".tif"))
+    with open(raster, "rb+") as file:
+        big = file.read(4) in (b"II\x2b\x00", b"MM\x00\x2b")
+        file.seek(8 if big else 4)
+        file.write((os.path.getsize(raster) + 1000).to_bytes(8 if big else 4, "little"))
+    feedback = finish(run, source, expected, tmp_path)
+    assert any("computed anew" in text for text in feedback.warnings)
+
+
 def test_another_job_does_not_go_on_from_there(run, source, expected, tmp_path):
     interrupt(run, source, 60)
     feedback = Recorder()
@@ -112,23 +123,14 @@ def test_two_runs_on_one_output_are_refused(run, source, tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["input.tif", "out.tif"]
 
 
-def command(project_dir, worker_python, source, output):
-    line = [sys.executable, "-m", "sr_plugin", "superresolve", source, output, "--model", MODEL]
-    return subprocess.Popen(
-        [*line, "--tile", str(TILE), "--worker", worker_python, "--quiet"], cwd=project_dir, stderr=subprocess.PIPE
-    )
-
-
 @pytest.mark.slow
 def test_ten_kills_of_the_whole_process(run, source, expected, tmp_path, project_dir, worker_python):
     output, moments, resumed = str(tmp_path / "out.tif"), random.Random(4), 0
-    started = time.monotonic()
-    command(project_dir, worker_python, source, str(tmp_path / "timing.tif")).wait(120)
-    whole = time.monotonic() - started
-    os.remove(tmp_path / "timing.tif")
+    line = ["superresolve", source, output, "--model", MODEL, "--tile", str(TILE), "--quiet", "--worker", worker_python]
     for _ in range(10):
-        process = command(project_dir, worker_python, source, output)
-        time.sleep(moments.uniform(0.5, 0.95) * whole)
+        process = halted_run(project_dir, moments.randint(1, 200), line, project_dir)
+        process.send_signal(signal.SIGCONT)
+        time.sleep(moments.uniform(0, 0.05))
         process.send_signal(signal.SIGKILL)
         process.communicate()
         feedback = finish(run, source, expected, tmp_path)
