@@ -335,8 +335,8 @@ def test_a_warm_preview_of_256_pixels_answers_sooner_than_a_cold_one(preview, st
     record_property("warm_preview_seconds", round(statistics.median(seconds), 3))
     record_property("largest_gap_preview_seconds", round(max(seen.gaps), 3))
     print(
-        f"cold preview: {cold:.2f} s, warm: {statistics.median(seconds):.2f} s ({min(seconds):.2f} to {max(seconds):.2f}), "
-        f"load {os.getloadavg()[0]:.1f}"
+        f"cold preview: {cold:.2f} s, warm: {statistics.median(seconds):.2f} s "
+        f"({min(seconds):.2f} to {max(seconds):.2f}), load {os.getloadavg()[0]:.1f}"
     )
     assert_awake(seen)
     assert min(seconds) < cold
