@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import subprocess
 import sys
@@ -49,6 +50,7 @@ def _python_files(project_dir) -> Iterator[str]:
         yield from (os.path.join(folder, name) for name in names if name.endswith(".py"))
 
 
+@functools.cache
 def _imports(path: str) -> List[Import]:
     with open(path, encoding="utf-8") as file:
         tree = ast.parse(file.read())

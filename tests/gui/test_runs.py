@@ -216,7 +216,7 @@ def test_the_interface_stays_awake_during_a_run(
 ):
     from qgis.core import QgsRasterLayer
 
-    pixels = np.tile(scene_pixels(128, 128), (1, 4, 4))
+    pixels = np.tile(scene_pixels(128, 128), (1, 2, 3))
     large = project.addMapLayer(QgsRasterLayer(make_raster(pixels, "large.tif"), "Large"))
     work_off(0.2)
     first = queue.add(parameters(scene, tmp_path, "warm_up.tif"))

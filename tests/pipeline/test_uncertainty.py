@@ -70,11 +70,11 @@ def test_an_interrupted_spread_goes_on(run, source, tmp_path):
             self.done = done
 
         def cancelled(self):
-            return self.done >= 3
+            return self.done >= 2
 
     from sr_plugin.core.errors import Cancelled
 
-    options = dict(spread=True, tile=16, keep_partial=True)
+    options = dict(spread=True, tile=24, keep_partial=True)
     with pytest.raises(Cancelled):
         run(source, MODEL, feedback=Stops(), output=str(tmp_path / "u.tif"), **options)
     feedback = Stops()

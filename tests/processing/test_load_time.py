@@ -63,9 +63,9 @@ def load_once(project_dir, byte_code, text=_LOAD):
 
 
 def shares_of_qgis(project_dir, byte_code, text=_LOAD):
-    """Load three times; CPU time as a share of what QGIS spends on Processing and NumPy, least first, and seconds."""
+    """Load twice; CPU time as a share of what QGIS spends on Processing and NumPy, least first, and seconds."""
     load_once(project_dir, byte_code, text)  # writes the byte code that an installed plugin has, too
-    answers = sorted(load_once(project_dir, byte_code, text) for _ in range(3))
+    answers = sorted(load_once(project_dir, byte_code, text) for _ in range(2))
     assert all(answer[1] for answer in answers)
     assert all(answer[2] == [] for answer in answers)
     return [answer[0] for answer in answers], statistics.median(answer[3] for answer in answers)

@@ -37,7 +37,7 @@ def tile(bands, height, width):
     return np.random.default_rng(height).random((1, bands, height, width)).astype(np.float32) * 0.4
 
 
-@pytest.mark.parametrize("name", ["s2-rgbn-x2", "s2-rgbn-x4"])
+@pytest.mark.parametrize("name", ["s2-rgbn-x2", pytest.param("s2-rgbn-x4", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("container, reference", [("onnx", ONNXRUNTIME), ("safetensors", TORCH)])
 def test_shipped_models_give_the_same(name, container, reference):
     card = find_model(name)
