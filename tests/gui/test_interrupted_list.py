@@ -133,7 +133,7 @@ def test_a_continued_run_has_its_uncertainty_too(desktop, scene, project, tmp_pa
     (row,) = open_dock(desktop).rows
     row.continue_button.click()
     run = desktop.queue.runs[-1]
-    wait_until(lambda: run.ended, 120)
+    wait_until(lambda: run.ended)
     settle(desktop)
     assert run.state.value == "done", run.log
     assert "Going on with an interrupted run" in run.log and interrupted_jobs() == []

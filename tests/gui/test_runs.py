@@ -71,7 +71,7 @@ def test_what_tells_of_a_result_lies_above_it_and_is_switched_off(queue, scene, 
         project.removeMapLayer(scene.id())
     run = queue.add(asked)
     assert queue.busy_outputs() == {asked["OUTPUT"], *files.values()}
-    wait_until(lambda: run.ended, 60)
+    wait_until(lambda: run.ended)
     assert run.state.value == "done", run.log
     nodes = project.layerTreeRoot().findLayers()
     sources = [files["UNCERTAINTY_MASK"], files["UNCERTAINTY"], asked["OUTPUT"]]
