@@ -5,10 +5,12 @@ from concurrent.futures import Future
 import numpy as np
 import pytest
 
-from sr_plugin.core.errors import Cancelled, ModelFailed
-from sr_plugin.core.grid import Window
-from sr_plugin.pipeline.request import SilentFeedback
-from sr_plugin.pipeline.tile_stream import stream_tiles, tiles_of
+pytest.importorskip("osgeo", reason="GDAL's Python bindings are not installed")
+
+from sr_plugin.core.errors import Cancelled, ModelFailed  # noqa: E402
+from sr_plugin.core.grid import Window  # noqa: E402
+from sr_plugin.pipeline.request import SilentFeedback  # noqa: E402
+from sr_plugin.pipeline.tile_stream import stream_tiles, tiles_of  # noqa: E402
 
 pytestmark = pytest.mark.gdal
 TILES = tiles_of(Window(0, 0, 50, 10), 10)
