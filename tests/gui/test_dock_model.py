@@ -211,7 +211,7 @@ def test_the_usual_model_of_the_user_is_preset(iface, user_settings):
 def test_an_onnx_file_that_tells_nothing_is_measured_in_a_worker(ready, project_dir, tmp_path):
     path = str(shutil.copy(project_dir / "models" / "s2-rgbn-x2.onnx", tmp_path / "mine.onnx"))
     ready.model_section.choose(path)
-    wait_until(lambda: ready.model_section.card() or ready.model_section.problem.text(), 120)
+    wait_until(lambda: ready.model_section.card() or ready.model_section.problem.text())
     assert ready.model_section.problem.text() == ""
     assert ready.model_section.card().scale == 2 and len(ready.model_section.card().input_bands) == 4
     assert len(ready.band_section.combos) == 4
