@@ -34,7 +34,9 @@ from models.recipes.generative_figures import (
 from models.recipes.mix_s2_gan import NAME
 from models.recipes.plan_s2_gan import CONTENT, GAN
 from models.recipes.rgb_start import FOUR_BANDS
+from models.recipes.rgb_start import NAME as START
 from models.recipes.scenes import CREDIT, LAND_NIR, TRAINING_SOURCES, Scene, test_places
+from sr_plugin.core.card_file import read_card
 from sr_plugin.core.resampling import enlarge_cubic, enlarge_nearest
 
 _METHOD = {
@@ -62,8 +64,8 @@ _COLUMNS = {
 }
 #: What the picture shows: place, image and upper-left corner in input pixels of each row; input pixels a side.
 _SHOWN = (("dsen2", 0, 20, 60), ("majortom", 0, 120, 120))
-_SIDE = 64
-_ZOOM = 1
+_SIDE = 40
+_ZOOM = 2
 _GAP, _TITLE = 6, 20
 _PICTURED = "mtf-0.35"
 
@@ -164,6 +166,7 @@ def main() -> None:
         "training_data_summary": training_summary(),
         "credit": CREDIT,
         "model": NAME,
+        "begun": read_card(os.path.join(arguments.work, f"{START}.json")).notes,
         "share": arguments.share,
         "validation_by_share": mix,
         **figures,

@@ -26,20 +26,31 @@ from models.recipes.plan_s2_gan import CONTENT, GAN
 from models.recipes.scenes import LAND_NIR, Scene, validation_scenes
 from sr_plugin.core.architectures.registry import recognise
 from sr_plugin.core.checkpoint.read import read_checkpoint
+from sr_plugin.core.checkpoint.safetensors import read_safetensors
 from sr_plugin.worker.architectures.build import build_network
 
 NAME = "s2-rgb-x4-gan"
-SHARES = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
+SHARES = (0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0)
 #: Edge of the ground that is looked at in a large scene, and the share of land that a small one must have.
 _CROP, _LEAST_LAND = 512, 0.3
+#: What the names of the running mean begin with in a checkpoint.
+_MEAN = "network.mean.module."
 
 Weights = Dict[str, np.ndarray]
 
 
-def weights_of(work: str, stage: str) -> Weights:
-    """The weights that a training gave."""
-    path = os.path.join(work, stage, "model", f"s2-rgb-x4-{stage}.safetensors")
+def content_weights(work: str) -> Weights:
+    """The weights that the content training gave."""
+    path = os.path.join(work, CONTENT, "model", f"s2-rgb-x4-{CONTENT}.safetensors")
     return {name: np.array(tensor) for name, tensor in read_checkpoint(path).tensors.items()}
+
+
+def generative_weights(work: str) -> Weights:
+    """The running mean at the end of the generative training: its model has those of the best PSNR, which are early."""
+    records, _ = read_safetensors(os.path.join(work, GAN, "checkpoints", "last.safetensors"))
+    return {
+        name[len(_MEAN) :]: np.array(record.array()) for name, record in records.items() if name.startswith(_MEAN)
+    }
 
 
 def mixed(content: Mapping[str, np.ndarray], gan: Mapping[str, np.ndarray], share: float) -> Weights:
@@ -98,7 +109,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    content, gan = (weights_of(arguments.work, stage) for stage in (CONTENT, GAN))
+    content, gan = content_weights(arguments.work), generative_weights(arguments.work)
     if arguments.share is not None:
         network = network_of(mixed(content, gan, arguments.share))
         export_model(network, os.path.join(arguments.models, NAME), (("input", 3),))

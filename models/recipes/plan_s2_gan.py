@@ -54,7 +54,7 @@ STAGES = {
         {
             "batch": 6,
             "patch": 24,
-            # Of bfloat16's eight digits too few are left for the texture that the discriminator is to see.
+            # In bfloat16 the discriminator would see dark ground in steps of 16 digital numbers, too few for texture.
             "precision": "float32",
             "ema": 0.995,
             "adversarial": {

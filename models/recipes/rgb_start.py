@@ -47,9 +47,9 @@ def without_bands(tensors: Mapping[str, np.ndarray], kept: Tuple[int, ...], scal
 def write_start(folder: str) -> ModelCard:
     """Write network and card into ``folder``; returns the card."""
     card = find_model(FOUR_BANDS)
-    path = next(weight.path for weight in card.weights if weight.container == "safetensors")
+    given = next(weight for weight in card.weights if weight.container == "safetensors")
     kept = tuple(range(3))
-    tensors = without_bands(read_checkpoint(path).tensors, kept, card.scale)
+    tensors = without_bands(read_checkpoint(given.path).tensors, kept, card.scale)
     target = os.path.join(folder, f"{NAME}.safetensors")
     write_safetensors(target, tensors, {"format": "pt"})
     bands = tuple(card.input_bands[band] for band in kept)
@@ -63,7 +63,7 @@ def write_start(folder: str) -> ModelCard:
         weights=(WeightFile(target, "safetensors", sha256_of(target)),),
         quality={},
         source="models/recipes/rgb_start.py",
-        notes="",
+        notes=f"From {FOUR_BANDS} (SHA-256 {given.sha256}).",
     )
     write_card(start, os.path.join(folder, f"{NAME}.json"))
     return start
