@@ -14,7 +14,7 @@ import json
 import os
 import time
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from sr_plugin.core.digest import sha256_of_json
 from sr_plugin.core.errors import OutputError
@@ -44,6 +44,7 @@ class InterruptedJob:
     Attributes:
         request: what was asked for; made again, it goes on where the run stopped.
         files: partial file and journal.
+        beside: partial files of what is written beside the result.
         model: title of the model.
         georeferenced: whether the source is; extents of other sources are pixels.
         tiles: tiles in all.
@@ -56,6 +57,7 @@ class InterruptedJob:
 
     request: SuperResolveRequest
     files: PartialFiles
+    beside: Tuple[str, ...]
     model: str
     georeferenced: bool
     tiles: int
@@ -122,7 +124,10 @@ def _lasting(request: SuperResolveRequest, tile: int) -> SuperResolveRequest:
     """The request for the same run in a process with another current folder, and on a machine with more memory."""
     paths = {name: getattr(request, name) for name in ("input", "model")}
     absolute = {name: os.path.abspath(path) for name, path in paths.items() if os.path.exists(path)}
-    return replace(request, output=os.path.abspath(request.output), tile=tile, **absolute)
+    outputs = {name: getattr(request, name) for name in ("output", "uncertainty", "uncertainty_mask")}
+    absolute.update({name: os.path.abspath(path) for name, path in outputs.items() if path})
+    models = tuple(os.path.abspath(name) if os.path.exists(name) else name for name in request.uncertainty_models)
+    return replace(request, tile=tile, uncertainty_models=models, **absolute)
 
 
 def _to_wire(request: SuperResolveRequest) -> Dict[str, Any]:
@@ -133,7 +138,7 @@ def _to_wire(request: SuperResolveRequest) -> Dict[str, Any]:
 
 
 def _from_wire(values: Mapping[str, Any]) -> SuperResolveRequest:
-    changed = {name: tuple(values[name]) for name in ("bands", "create_options")}
+    changed = {name: tuple(values[name]) for name in ("bands", "create_options", "uncertainty_models")}
     changed["extent"] = None if values["extent"] is None else tuple(float(side) for side in values["extent"])
     mask = values["mask"]
     changed["mask"] = None if mask is None else tuple(base64.b64decode(polygon) for polygon in mask)
@@ -173,7 +178,7 @@ def _job(path: str) -> Optional[InterruptedJob]:
         return None
     if is_locked(job.request.output):
         return None
-    if not any(os.path.exists(name) for name in job.files):
+    if not any(os.path.exists(name) for name in (*job.files, *job.beside)):
         _forget(path)
         return None
     return job
@@ -185,17 +190,19 @@ def _read(path: str, values: Mapping[str, Any]) -> InterruptedJob:
     if not isinstance(digest, str) or not digest.isalnum():
         raise ValueError("the digest is none")
     files = partial_files(request.output, digest)
+    beside = tuple(partial_files(path, digest).raster for path in request.outputs[1:])
     started = float(values["started"])
     return InterruptedJob(
         request=request,
         files=files,
+        beside=beside,
         model=str(values["model"]),
         georeferenced=bool(values["georeferenced"]),
         tiles=int(values["tiles"]),
         done=_count(files.journal),
         started=started,
         stopped=_changed(files.journal) or _changed(files.raster) or started,
-        standing=_standing(files, str(values["source"]), tuple(map(str, values["source_files"]))),
+        standing=_standing((*files, *beside), str(values["source"]), tuple(map(str, values["source_files"]))),
         entry=path,
     )
 
@@ -216,7 +223,7 @@ def _count(journal: str) -> int:
         return 0
 
 
-def _standing(files: PartialFiles, digest: str, sources: tuple) -> Standing:
+def _standing(files: Sequence[str], digest: str, sources: tuple) -> Standing:
     if not all(os.path.exists(name) for name in files):
         return Standing.PARTIAL_GONE
     # Without files behind it, nobody can tell that a source is still the same.
@@ -226,7 +233,7 @@ def _standing(files: PartialFiles, digest: str, sources: tuple) -> Standing:
 
 
 def discard(job: InterruptedJob) -> None:
-    """Delete partial file, journal and entry of an interrupted run.
+    """Delete partial files, journal and entry of an interrupted run.
 
     Raises:
         OutputBusy: when the run is going on again.
@@ -234,8 +241,10 @@ def discard(job: InterruptedJob) -> None:
     """
     if os.path.isdir(os.path.dirname(job.request.output)):
         with OutputLock(job.request.output):
-            for name in (*job.files, job.files.raster + ".aux.xml", job.files.raster + ".new.tif"):
-                _delete(name)
+            _delete(job.files.journal)
+            for raster in (job.files.raster, *job.beside):
+                for name in (raster, raster + ".aux.xml", raster + ".new.tif"):
+                    _delete(name)
     _forget(job.entry)
 
 

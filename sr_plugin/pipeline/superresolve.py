@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import Callable, List, Optional
+from typing import Callable, Iterator, List, Optional
 
 from sr_plugin.core.card import INVENTION_WARNING, ModelCard
 from sr_plugin.core.errors import Cancelled, DeviceUnavailable, RuntimeMissing
@@ -12,7 +13,7 @@ from sr_plugin.core.output_lock import OutputLock
 from sr_plugin.core.session import LoadedModel, ModelSession
 from sr_plugin.pipeline.blended_cells import session_settings
 from sr_plugin.pipeline.cancellable import Preparation, prepare_patiently
-from sr_plugin.pipeline.estimate import read_pixels, remember_speed
+from sr_plugin.pipeline.estimate import computed_pixels, remember_speed
 from sr_plugin.pipeline.interrupted import RunEntry
 from sr_plugin.pipeline.journal import Computation
 from sr_plugin.pipeline.prepare import PreparedRun
@@ -20,6 +21,7 @@ from sr_plugin.pipeline.request import RunFeedback, SilentFeedback, SuperResolve
 from sr_plugin.pipeline.samples import sample_pieces
 from sr_plugin.pipeline.threads import run_patiently
 from sr_plugin.pipeline.tile_loop import LoopStatistics, TileLoop
+from sr_plugin.pipeline.uncertainty_plan import cost_of_uncertainty
 from sr_plugin.pipeline.unfinished import UnfinishedOutput, recorded_computation, worth_keeping
 from sr_plugin.raster.block_cache import limited_block_cache
 from sr_plugin.runtime.find_python import find_worker_python
@@ -68,6 +70,9 @@ def _announce(run: PreparedRun, loaded: LoadedModel, feedback: RunFeedback) -> N
         f"(the model reaches {'over the whole tile' if card.reach is None else card.reach})"
     )
     feedback.message(_cost(run))
+    more_work = cost_of_uncertainty(plan)
+    if more_work:
+        feedback.message(more_work)
     if card.generative:
         feedback.warning(INVENTION_WARNING)
     for remark in loaded.remarks:
@@ -78,7 +83,7 @@ def _announce(run: PreparedRun, loaded: LoadedModel, feedback: RunFeedback) -> N
 
 def _load(session: ModelSession, run: PreparedRun, feedback: RunFeedback) -> LoadedModel:
     """Load the model; one that takes long or hangs can be cancelled, and so can a source that blocks."""
-    settings = replace(session_settings(run.plan), pixels=read_pixels(run.plan))
+    settings = replace(session_settings(run.plan), pixels=computed_pixels(run.plan))
     earlier = recorded_computation(run)
     gone: List[str] = []
 
@@ -141,6 +146,20 @@ def _take_off(entry: Optional[RunEntry]) -> None:
         entry.remove()
 
 
+def _neediest(run: PreparedRun) -> ModelCard:
+    """The model whose packages serve all models of a run."""
+    return next((card for card in run.plan.cards if packages_needed(card) == "checkpoint"), run.plan.card)
+
+
+@contextmanager
+def _locked(request: SuperResolveRequest) -> Iterator[None]:
+    """Hold the locks of all files that are written."""
+    with ExitStack() as locks:
+        for path in request.outputs:
+            locks.enter_context(OutputLock(path))
+        yield
+
+
 def superresolve(
     request: SuperResolveRequest,
     feedback: Optional[RunFeedback] = None,
@@ -166,7 +185,7 @@ def superresolve(
     if feedback.cancelled():
         raise Cancelled("The run was cancelled.")
     cache = limited_block_cache(run.source_cache)
-    with cache, OutputLock(request.output), factory(run.plan.card) as session:
+    with cache, _locked(request), factory(_neediest(run)) as session:
         loaded = _load(session, run, feedback)
         start_seconds = time.monotonic() - started
         _announce(run, loaded, feedback)
@@ -192,4 +211,6 @@ def superresolve(
         precision=loaded.precision,
         seconds=seconds,
         consistency_rmse=statistics.consistency_rmse,
+        uncertainty=request.uncertainty,
+        uncertainty_mask=request.uncertainty_mask,
     )

@@ -43,6 +43,12 @@ def continued_parameters(job: InterruptedJob) -> Dict[str, Any]:
         parameters["MARGIN"] = request.margin
     if request.nodata is not None:
         parameters["NODATA"] = request.nodata
+    beside = {"UNCERTAINTY": request.uncertainty, "UNCERTAINTY_MASK": request.uncertainty_mask}
+    parameters.update({name: path for name, path in beside.items() if path})
+    if request.uncertainty_limit is not None:
+        parameters["UNCERTAINTY_LIMIT"] = request.uncertainty_limit
+    if request.uncertainty_models:
+        parameters["UNCERTAINTY_MODELS"] = "; ".join(request.uncertainty_models)
     if request.extent is not None:
         parameters["EXTENT"] = _extent_text(request.extent, job.georeferenced)
     if request.mask is not None:

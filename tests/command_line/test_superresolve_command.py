@@ -181,3 +181,23 @@ def test_ctrl_c_cancels(project_dir, worker_python, make_raster, tmp_path):
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 130 and "cancelled" in errors
     assert os.listdir(tmp_path) == ["input.tif"]
+
+
+def test_an_uncertainty_is_written_beside_the_result(command, make_raster, tmp_path):
+    pytest.importorskip("onnxruntime")
+    bands = ("B04", "B03", "B02", "B08")
+    pixels = np.random.default_rng(1).integers(500, 4000, (4, 24, 24)).astype(np.uint16)
+    files = {name: str(tmp_path / f"{name}.tif") for name in ("o", "u", "m")}
+    line = ["superresolve", make_raster(pixels, descriptions=bands), files["o"], "--in-process", "--json"]
+    beside = ["--uncertainty", files["u"], "--uncertainty-mask", files["m"], "--uncertainty-limit", "300"]
+    done = command(*line, *beside, "--uncertainty-model", "any-x2")
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert (record["uncertainty"], record["uncertainty_mask"]) == (files["u"], files["m"])
+    assert "through 2 models (s2-rgbn-x2, any-x2), 16 times the work of the result alone" in done.stderr
+    found, replaced = read_raster(files["u"]), read_raster(files["m"])
+    assert found.shape == replaced.shape == read_raster(files["o"]).shape == (4, 48, 48)
+    np.testing.assert_array_equal(replaced, found > 300)
+    assert 0 < replaced.mean() < 1
+    done = command(*line, "--uncertainty", files["u"], "--uncertainty-model", "any-x4")
+    assert done.returncode == 1 and "enlarges 4 times, not 2 times" in done.stderr, done.stderr

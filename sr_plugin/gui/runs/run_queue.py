@@ -25,8 +25,11 @@ from sr_plugin.gui.runs.result_layers import load_results
 from sr_plugin.gui.runs.run import Run, RunFeedback, RunState
 from sr_plugin.processing.history import remember_run
 from sr_plugin.processing.translation import tr
+from sr_plugin.processing.uncertainty_parameters import DESTINATIONS
 
 ALGORITHM = "superres:superresolve"
+#: Parameters that name files to be written.
+_FILES = ("OUTPUT", *DESTINATIONS)
 
 
 class _Task:
@@ -140,7 +143,8 @@ class RunQueue(QObject):
 
     def busy_outputs(self) -> Set[str]:
         """Paths that a run writes to, or is waiting to write to; without those that Processing will choose."""
-        outputs = {str(run.parameters.get("OUTPUT", "")) for run in self.runs if not run.ended}
+        running = [run.parameters for run in self.runs if not run.ended]
+        outputs = {str(parameters.get(name, "")) for parameters in running for name in _FILES}
         return {path for path in outputs if os.path.isabs(path)}
 
     def shut_down(self, wait_seconds: float = 10.0) -> None:
@@ -242,14 +246,19 @@ def _project_layer(name: str) -> Optional[QgsMapLayer]:
 
 
 def _to_load(parameters: Dict[str, Any]) -> Dict[str, Any]:
-    """The parameters with an output that is loaded into the project."""
-    output = parameters.get("OUTPUT") or "TEMPORARY_OUTPUT"
+    """The parameters with files that are loaded into the project."""
+    wanted = {name: parameters[name] for name in _FILES if parameters.get(name)}
+    files = {"OUTPUT": "TEMPORARY_OUTPUT", **wanted}
+    return {**parameters, **{name: _loaded(output) for name, output in files.items()}}
+
+
+def _loaded(output: Any) -> QgsProcessingOutputLayerDefinition:
     if not isinstance(output, QgsProcessingOutputLayerDefinition):
-        output = QgsProcessingOutputLayerDefinition(str(output), QgsProject.instance())
-    elif output.destinationProject is None:
+        return QgsProcessingOutputLayerDefinition(str(output), QgsProject.instance())
+    if output.destinationProject is None:
         output = QgsProcessingOutputLayerDefinition(output)
         output.destinationProject = QgsProject.instance()
-    return {**parameters, "OUTPUT": output}
+    return output
 
 
 def _last_error(run: Run) -> str:
