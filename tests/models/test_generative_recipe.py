@@ -9,10 +9,11 @@ pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 pytest.importorskip("skimage", reason="scikit-image is not installed")
 
 from models.recipes.generative_figures import BORDER, SCALE, counted, mean_of, measure, reduced, reductions  # noqa: E402
-from models.recipes.mix_s2_gan import mixed, network_of, torch_method  # noqa: E402
+from models.recipes.mix_s2_gan import generative_weights, mixed, network_of, torch_method  # noqa: E402
 from models.recipes.plan_s2_gan import PAIRS, plan_of  # noqa: E402
 from models.recipes.rgb_start import without_bands, write_start  # noqa: E402
 from models.recipes.scenes import Scene  # noqa: E402
+from sr_plugin.core.checkpoint.safetensors import write_safetensors  # noqa: E402
 from sr_plugin.core.resampling import enlarge_cubic  # noqa: E402
 from sr_plugin.worker.architectures.build import build_network  # noqa: E402
 from tests.training_datasets import scene, write_dataset  # noqa: E402
@@ -65,6 +66,15 @@ def test_a_mixture_lies_between_its_networks():
     np.testing.assert_allclose(middle["trunk.bias"], 0.75 * one["trunk.bias"] + 0.25 * other["trunk.bias"], rtol=1e-6)
     low = np.random.default_rng(0).uniform(0, 0.5, (4, 6, 5))
     assert torch_method(network_of(middle))(low).shape == (3, 24, 20)
+
+
+def test_the_generative_weights_are_the_running_mean_at_the_end(tmp_path):
+    (tmp_path / "gan" / "checkpoints").mkdir(parents=True)
+    mean = np.arange(6, dtype=np.float32).reshape(2, 3)
+    tensors = {"network.mean.module.trunk.weight": mean, "network.generator.trunk.weight": -mean}
+    write_safetensors(str(tmp_path / "gan" / "checkpoints" / "last.safetensors"), tensors, {})
+    found = generative_weights(str(tmp_path))
+    assert list(found) == ["trunk.weight"] and np.array_equal(found["trunk.weight"], mean)
 
 
 @pytest.mark.parametrize("reduction", reductions()[:2], ids=lambda reduction: reduction.name)
