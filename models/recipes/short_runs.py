@@ -81,12 +81,14 @@ def trained(plan: TrainingPlan, folder: JobFolder) -> Dict[str, float]:
     """Train in a process of its own, or continue what was interrupted.
 
     Returns:
-        What it took this time in seconds: of the clock, and of the processor, which a busy machine does not change.
+        What it took in seconds: of the clock, and of the processor, which a busy machine does not change. Nothing where
+        the training was over already.
     """
+    if folder.status().state == DONE:
+        return {}
     begun, used = time.monotonic(), _processor_seconds()
-    if folder.status().state != DONE:
-        pid = continue_training(folder, sys.executable) if os.path.isfile(folder.plan) else 0
-        follow(folder, _Teller(plan.name), pid or start_training(plan, folder, sys.executable))
+    pid = continue_training(folder, sys.executable) if os.path.isfile(folder.plan) else 0
+    follow(folder, _Teller(plan.name), pid or start_training(plan, folder, sys.executable))
     return {"training": round(time.monotonic() - begun, 1), "processor": round(_processor_seconds() - used, 1)}
 
 
@@ -142,10 +144,7 @@ def write_record(name: str, record: Mapping[str, Any], path: str = RECORD) -> No
     if os.path.exists(path):
         with open(path, encoding="utf-8") as file:
             found = json.load(file)
-    seconds = {**record["seconds"]}
-    for part, value in found.get(name, {}).get("seconds", {}).items():
-        seconds[part] = max(value, seconds.get(part, 0.0))
-    found[name] = {**record, "seconds": seconds}
+    found[name] = {**record, "seconds": {**found.get(name, {}).get("seconds", {}), **record["seconds"]}}
     ordered = {run.name: found[run.name] for run in RUNS if run.name in found}
     with open(path, "w", encoding="utf-8") as file:
         json.dump(ordered, file, indent=1)
