@@ -19,8 +19,9 @@ from sr_plugin.raster.band_statistics import BandStatistics
 from sr_plugin.raster.whole_file import is_whole
 from sr_plugin.raster.writer import RasterWriter
 
-#: What follows the output's name in the names of partial files and journals: eight digits of the job's digest.
-_LEFTOVER = r"\.[0-9a-f]{8}\.part\..+"
+#: What follows the output's name in the names of partial files, journals and rasters on a grid in between: eight
+#: digits of a digest.
+_LEFTOVER = r"\.[0-9a-f]{8}\.(part|unaligned)\..+"
 
 
 def output_window(run: PreparedRun, index: int) -> Window:

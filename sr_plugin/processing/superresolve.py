@@ -6,7 +6,7 @@ import contextlib
 import datetime
 import os
 from dataclasses import replace
-from typing import Any, Callable, Dict, Iterator, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, ContextManager, Dict, Iterator, Optional, Tuple
 
 from qgis.core import (
     QgsCoordinateReferenceSystem,
@@ -17,7 +17,7 @@ from qgis.core import (
 )
 
 from sr_plugin.core.errors import Cancelled, ParameterError, SourceNotFound
-from sr_plugin.pipeline.request import SuperResolveRequest, SuperResolveResult
+from sr_plugin.pipeline.request import RunFeedback, SuperResolveRequest, SuperResolveResult
 from sr_plugin.processing import settings
 from sr_plugin.processing import superresolve_parameters as definitions
 from sr_plugin.processing.algorithm import Algorithm
@@ -34,6 +34,9 @@ from sr_plugin.processing.mask_source import mask_polygons
 from sr_plugin.processing.result_style import look_for_result, look_of
 from sr_plugin.processing.runtime_check import can_run_models
 from sr_plugin.processing.translation import tr
+
+if TYPE_CHECKING:
+    from sr_plugin.pipeline.run_listing import RunListing
 
 _EXTENSIONS = (".tif", ".tiff")
 
@@ -177,7 +180,9 @@ class SuperResolveAlgorithm(Algorithm):
         told = ProcessingFeedback(feedback, 0.0, share)
         # What is wrong with the uncertainty is told before the result is computed.
         prepare = checked_with(uncertainty) if uncertainty is not None else None
-        result = self.finished(superresolve(request, told, prepare=prepare), parameters, context, feedback)
+        with self.listing(parameters, context, told) as listing:
+            computed = superresolve(request, told, prepare=prepare, listing=listing)
+            result = self.finished(computed, parameters, context, feedback)
         self._prepare_loading(request, result, context)
         outputs = {}
         if uncertainty is not None:
@@ -194,6 +199,12 @@ class SuperResolveAlgorithm(Algorithm):
             "SECONDS": round(result.seconds, 2),
             "CONSISTENCY_RMSE": result.consistency_rmse,
         }
+
+    def listing(
+        self, parameters: Dict[str, Any], context: QgsProcessingContext, feedback: RunFeedback
+    ) -> ContextManager[Optional[RunListing]]:
+        """Under what the run is found when it is interrupted; None where it is by its request alone."""
+        return contextlib.nullcontext()
 
     def finished(
         self,

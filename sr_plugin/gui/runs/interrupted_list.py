@@ -56,7 +56,7 @@ class InterruptedList(QWidget):
 
     def ask_to_discard(self, job: InterruptedJob) -> None:
         """Delete what was done of a run, once the user has agreed."""
-        text = tr("Delete what was done of '{}'?").format(os.path.basename(job.request.output))
+        text = tr("Delete what was done of '{}'?").format(os.path.basename(job.run.output))
         more = tr("{done} of {tiles} tiles are done. The input is not touched.").format(done=job.done, tiles=job.tiles)
         buttons = QMessageBox.StandardButton.Cancel
         question = QMessageBox(QMessageBox.Icon.Question, tr("Interrupted run"), text, buttons, self.window())
@@ -96,7 +96,7 @@ class InterruptedList(QWidget):
         for row in self.rows:
             self._area.drop(row)
         busy = {os.path.abspath(path) for path in self._busy_outputs()}
-        self.rows = [InterruptedRow(job, self._area.inner) for job in jobs if job.request.output not in busy]
+        self.rows = [InterruptedRow(job, self._area.inner) for job in jobs if job.run.output not in busy]
         for place, row in enumerate(self.rows):
             row.continue_requested.connect(self.continue_requested)
             row.discard_requested.connect(self.ask_to_discard)
