@@ -62,6 +62,88 @@ def settle(desktop):
     work_off()
 
 
+@pytest.fixture
+def in_this_process(monkeypatch):
+    """Starting workers would take most of the time."""
+    from tests.pipeline.conftest import local
+
+    monkeypatch.setattr("sr_plugin.pipeline.superresolve.worker_factory", lambda _python="": local)
+    monkeypatch.setattr("sr_plugin.pipeline.series.series_worker_factory", lambda _python="": local)
+
+
+def interrupt_algorithm(name, **parameters):
+    """Leave a run of another algorithm behind."""
+    import processing
+
+    from qgis.core import QgsProcessingException, QgsProcessingFeedback
+
+    class Cancels(QgsProcessingFeedback):
+        def setProgress(self, progress):
+            if progress >= 30:
+                self.cancel()
+
+    values = {"TILE_SIZE": 16, "KEEP_PARTIAL": True, **parameters}
+    with pytest.raises(QgsProcessingException, match="cancelled"):
+        processing.run(f"superres:{name}", values, feedback=Cancels(False))
+
+
+def run_of_first_row(desktop):
+    """Continue what is listed first, and wait until it is done."""
+    desktop.interrupted.rows[0].continue_button.click()
+    run = desktop.queue.runs[-1]
+    wait_until(lambda: run.ended, 60)
+    settle(desktop)
+    assert run.state.value == "done", run.log
+    assert "Going on with an interrupted run" in run.log
+    return run
+
+
+def test_a_product_goes_on_and_is_loaded_as_by_its_algorithm(desktop, in_this_process, project, tmp_path):
+    from sr_plugin.pipeline.interrupted import interrupted_jobs
+    from tests.sentinel2_products import make_safe
+
+    root, _ = make_safe(tmp_path, "2A", "05.00", -1000, ("B04", "B03", "B02", "B08"))
+    parameters = {"INPUT": str(root), "MODEL": "nearest:2", "ONE_FILE_PER_BAND": True}
+    interrupt_algorithm("superresolvesentinel2", OUTPUT=str(tmp_path / "fine.tif"), **parameters)
+    (row,) = open_dock(desktop).rows
+    assert row.status.startswith("Sentinel-2 product, ") and "% done" in row.status
+    run = run_of_first_row(desktop)
+    assert run.title == f"{root.name}, nearest:2"
+    layer = project.mapLayer(run.layer_id)
+    assert layer.source() == str(tmp_path / "fine.vrt") and layer.name() == f"{root.name} x2"
+    assert len(project.mapLayers()) == 1 and interrupted_jobs() == [] and not (tmp_path / "fine.tif").exists()
+
+
+def test_a_series_goes_on_above_its_reference_with_both_results(desktop, in_this_process, make_raster, project):
+    pytest.importorskip("skimage")
+    from qgis.core import QgsRasterLayer
+
+    rng, names = np.random.default_rng(3), []
+    for number in range(2):
+        pixels = scene_pixels(bands=1) + rng.integers(0, 5, (1, 60, 80)).astype(np.uint16)
+        names.append(make_raster(pixels, f"view{number}.tif"))
+    folder = os.path.dirname(names[0])
+    reference = project.addMapLayer(QgsRasterLayer(names[0], "Reference"))
+    outputs = {"OUTPUT": os.path.join(folder, "fused.tif"), "CHANGES": os.path.join(folder, "changes.tif")}
+    interrupt_algorithm("superresolvetimeseries", INPUTS=names, MODEL="shift-and-add:2", REGISTER=False, **outputs)
+    (row,) = open_dock(desktop).rows
+    assert row.status.startswith("Series of 2, ")
+    run = run_of_first_row(desktop)
+    assert run.source_id == reference.id()
+    layers = project.layerTreeRoot().layerOrder()
+    assert {layer.source() for layer in layers[:2]} == set(outputs.values()) and layers[2] == reference
+    assert project.mapLayer(run.layer_id).source() == outputs["OUTPUT"]
+    assert project.mapLayer(run.layer_id).name() == "Reference x2"
+
+
+def test_what_only_a_command_makes_is_told_and_can_be_discarded(desktop, scene, tmp_path):
+    interrupt(scene.source(), tmp_path / "result.tif", gaps_as_mask=True)
+    listed = open_dock(desktop)
+    (row,) = listed.rows
+    assert not row.continue_button.isVisibleTo(listed) and row.discard_button.text() == "Discard…"
+    assert "it goes on by the command that started it" in row.status
+
+
 def test_nothing_is_shown_where_nothing_was_interrupted(desktop):
     assert not open_dock(desktop).isVisibleTo(desktop.dock)
 
@@ -177,4 +259,4 @@ def test_a_run_that_is_killed_under_way_is_listed_when_the_dock_comes_back(deskt
     desktop.dock.setUserVisible(False)
     desktop.dock.setUserVisible(True)
     wait_until(lambda: desktop.interrupted.rows)
-    assert desktop.interrupted.rows[0].job.request.output == str(tmp_path / "late.tif")
+    assert desktop.interrupted.rows[0].job.run.output == str(tmp_path / "late.tif")

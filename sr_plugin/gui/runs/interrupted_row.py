@@ -27,7 +27,8 @@ def kind_of(request: AnyRequest) -> str:
 
 def inputs_of(request: AnyRequest) -> str:
     """What is read, a line for each raster of a series."""
-    return "\n".join(view.input for view in request.views) if isinstance(request, SeriesRequest) else run_of(request).input
+    names = [view.input for view in request.views] if isinstance(request, SeriesRequest) else [run_of(request).input]
+    return "\n".join(names)
 
 
 def _spoken_share(job: InterruptedJob) -> str:
