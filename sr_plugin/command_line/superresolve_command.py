@@ -14,7 +14,6 @@ from typing import Any, ContextManager, Optional, Tuple
 from sr_plugin.core.card import ModelCard
 from sr_plugin.core.errors import ParameterError
 from sr_plugin.core.pixel_type import PIXEL_TYPES
-from sr_plugin.core.sensors import SENTINEL2 as BANDS_OF_SENTINEL2
 from sr_plugin.core.session import PRECISIONS, ModelSession
 from sr_plugin.pipeline.align import align_result, plan_alignment, unaligned
 from sr_plugin.pipeline.band_choice import OTHER_BANDS
@@ -33,11 +32,14 @@ from sr_plugin.pipeline.request import (
 from sr_plugin.pipeline.run_listing import RunListing
 from sr_plugin.pipeline.superresolve import superresolve, worker_factory
 from sr_plugin.raster.open_product import is_product, open_product
-from sr_plugin.raster.product import Product, ProductBand
+from sr_plugin.raster.product import Product
 from sr_plugin.raster.source import RasterSource
 
 #: Names of bands in products, common names included.
 _BAND_NAME = re.compile(r"B\d[\dA]?(_VCID_[12])?|S[RT]_B\d{1,2}|[a-z]{3,}\d{0,3}")
+
+#: Common names of newer Landsats, and those of all of them.
+_SHORT = {"nir08": "nir", "lwir11": "lwir"}
 
 #: Pixel size of all bands in metres -> how many times as fine as 10 m.
 _METRES = {"10": 1, "5": 2, "2.5": 4}
@@ -231,15 +233,19 @@ def _listing(
     aligned = {} if target is None else {"target": target.grid, "target_name": target.name}
     if product is not None:
         satellite = SENTINEL2 if product.sensor == SENTINEL2 else LANDSAT
-        bands = tuple(_common_name(product.band(name)) for name in args.bands)
+        bands = tuple(_word(product, name) for name in args.bands)
         selection = BandSelection(bands, args.mask_classes, args.reflectance)
         return RunListing(ProductRequest(request, satellite, selection, **aligned), feedback)
     return nullcontext() if target is None else RunListing(ProductRequest(request, "", **aligned), feedback)
 
 
-def _common_name(band: ProductBand) -> str:
-    """What the algorithm for products of its satellite calls a band."""
-    return band.name if band.name in BANDS_OF_SENTINEL2 or not band.common_name else band.common_name
+def _word(product: Product, name: str) -> str:
+    """What the algorithm for products of this satellite calls a band: its name, on Landsat its common name."""
+    band = product.band(name)
+    common = _SHORT.get(band.common_name, band.common_name)
+    if product.sensor == SENTINEL2 or not common or product.band(common) is not band:
+        return band.name
+    return common
 
 
 def run(args: argparse.Namespace) -> int:

@@ -74,7 +74,6 @@ def in_this_process(monkeypatch):
 def interrupt_algorithm(name, **parameters):
     """Leave a run of another algorithm behind."""
     import processing
-
     from qgis.core import QgsProcessingException, QgsProcessingFeedback
 
     class Cancels(QgsProcessingFeedback):
@@ -87,11 +86,11 @@ def interrupt_algorithm(name, **parameters):
         processing.run(f"superres:{name}", values, feedback=Cancels(False))
 
 
-def run_of_first_row(desktop):
+def run_of_first_row(desktop, seconds=60):
     """Continue what is listed first, and wait until it is done."""
     desktop.interrupted.rows[0].continue_button.click()
     run = desktop.queue.runs[-1]
-    wait_until(lambda: run.ended, 60)
+    wait_until(lambda: run.ended, seconds)
     settle(desktop)
     assert run.state.value == "done", run.log
     assert "Going on with an interrupted run" in run.log

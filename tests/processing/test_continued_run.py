@@ -62,7 +62,6 @@ def cancelling(qgis_app):
 def interrupted(provider, cancelling, tmp_path):
     """Cancels a run and gives what the index tells of it, and the same run's outputs where nobody interrupts it."""
     import processing
-
     from qgis.core import QgsProcessingException
 
     from sr_plugin.pipeline.interrupted import interrupted_jobs
