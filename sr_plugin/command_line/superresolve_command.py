@@ -130,6 +130,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--exact", action="store_true", help="margins of the full formal reach")
     parser.add_argument("--cog", action="store_true", help="store as a cloud-optimised GeoTIFF")
+    _add_uncertainty(parser)
     parser.add_argument("--keep-partial", action="store_true", help="keep what is done when cancelled")
     parser.add_argument(
         "--create-option", action="append", default=[], metavar="KEY=VALUE", help="GDAL creation option"
@@ -140,6 +141,33 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON record on stdout")
     parser.add_argument("--quiet", action="store_true", help="no messages and no progress bar")
     parser.set_defaults(run=run)
+
+
+def _add_uncertainty(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--uncertainty",
+        default="",
+        metavar="FILE",
+        help="also write the standard deviation over eight flipped and turned copies, in units of the data; the run "
+        "is then eight times the work",
+    )
+    parser.add_argument(
+        "--uncertainty-limit",
+        type=float,
+        metavar="V",
+        help="bicubic takes the place of the model's result where the standard deviation is larger; eight times the "
+        "work, together with --uncertainty too",
+    )
+    parser.add_argument(
+        "--uncertainty-mask", default="", metavar="FILE", help="also write where bicubic did so: 1, elsewhere 0"
+    )
+    parser.add_argument(
+        "--uncertainty-model",
+        action="append",
+        default=[],
+        metavar="NAME|FILE",
+        help="further model whose answers enter the standard deviation but not the result; each is as much work again",
+    )
 
 
 class TerminalFeedback:
@@ -283,6 +311,10 @@ def run(args: argparse.Namespace) -> int:
         luminance=args.luminance,
         exact=args.exact,
         cog=args.cog,
+        uncertainty=args.uncertainty,
+        uncertainty_limit=args.uncertainty_limit,
+        uncertainty_mask=args.uncertainty_mask,
+        uncertainty_models=tuple(args.uncertainty_model),
         keep_partial=args.keep_partial,
         create_options=tuple(args.create_option),
         gaps_as_mask=args.gaps_as_mask,

@@ -6,13 +6,14 @@ from dataclasses import asdict, dataclass
 from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
 from sr_plugin.core.blending import BlendPlan
-from sr_plugin.core.card import ModelCard, card_from_wire, card_to_wire
+from sr_plugin.core.card import ModelCard, TileConstraints, card_from_wire, card_to_wire
 from sr_plugin.core.cells import CellPlace
 from sr_plugin.core.digest import sha256_of_json
 from sr_plugin.core.grid import Grid, Window
 from sr_plugin.core.series import CHANGES
 from sr_plugin.core.session import RunSettings
 from sr_plugin.core.tiling import TilePlan
+from sr_plugin.core.uncertainty import BESIDE, joint_constraints
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,18 @@ class JobPlan:
             height, width = self.card.tiles.fixed or (self.tile, self.tile)
             border = min(self.card.tiles.border, self.margin // 2)
             return BlendPlan(self.area, self.grid.window, height, width, self.margin - border, border)
-        return TilePlan(self.area, self.grid.window, self.tile, self.margin, self.card.tiles)
+        return TilePlan(self.area, self.grid.window, self.tile, self.margin, self.constraints)
+
+    @property
+    def cards(self) -> Tuple[ModelCard, ...]:
+        """The model, and behind it further ones that enter the uncertainty."""
+        uncertainty = self.settings.uncertainty
+        return (self.card,) if uncertainty is None else (self.card, *uncertainty.cards)
+
+    @property
+    def constraints(self) -> TileConstraints:
+        """What a tile must be for all models of the job."""
+        return joint_constraints(self.cards)
 
     @property
     def output_grid(self) -> Grid:
@@ -117,6 +129,18 @@ class JobPlan:
             return 1 if series.output == CHANGES else self.card.output_count(series.bands)
         fed = self.settings.fed_bands or len(self.source.bands)
         return self.card.output_count(fed) + len(self.source.bands) - fed
+
+    @property
+    def rasters(self) -> Tuple[Tuple[str, int], ...]:
+        """Pixel type and number of bands of the result, and of each raster that is written beside it.
+
+        Those beside it have the bands that the model gives, which are the first ones of the result.
+        """
+        result = (self.settings.output_type, self.output_bands)
+        if self.settings.uncertainty is None:
+            return (result,)
+        count = self.card.output_count(self.settings.fed_bands or len(self.source.bands))
+        return (result, *((BESIDE[name][0], count) for name in self.settings.uncertainty.outputs))
 
     def to_wire(self) -> Dict[str, Any]:
         """JSON-serialisable form."""

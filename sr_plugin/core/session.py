@@ -15,6 +15,7 @@ from sr_plugin.core.grid import Window
 from sr_plugin.core.protocol import NamedArray
 from sr_plugin.core.radiometry import Radiometry
 from sr_plugin.core.series import SeriesSettings
+from sr_plugin.core.uncertainty import UncertaintySettings
 
 #: Values of the device setting besides ``cuda:N``.
 DEVICES = ("auto", "cpu", "cuda", "mps", "xpu", "dml")
@@ -35,8 +36,7 @@ class RunSettings:
         consistency: make the result, brought back to the input's resolution, equal to the input.
         threads: CPU threads, 0 for as many as there are cores.
         backend: ``auto``, or the runtime that has to be used: ``openvino``, ``onnxruntime`` or ``torch``.
-        spread: give, instead of the result, its standard deviation over flips and quarter turns of the tile.
-        spread_limit: where that deviation is larger, in data units, bicubic takes the place of the result; 0 for never.
+        uncertainty: what is made of the differences between views of a tile, and between models; None for nothing.
         pixels: input pixels that the whole job computes, 0 where unknown; tells whether measuring pays.
         steps: maps of each model of a chain (:mod:`sr_plugin.core.fusion_chain`), in the order of their work.
         series: tiles are stacks of the views of a series, which are fused; None for single images.
@@ -51,8 +51,7 @@ class RunSettings:
     consistency: bool = False
     threads: int = 0
     backend: str = "auto"
-    spread: bool = False
-    spread_limit: float = 0.0
+    uncertainty: Optional[UncertaintySettings] = None
     pixels: int = field(default=0, compare=False)
     steps: Tuple[Radiometry, ...] = ()
     series: Optional[SeriesSettings] = None
@@ -64,11 +63,12 @@ class RunSettings:
     @classmethod
     def from_wire(cls, values: Mapping[str, Any]) -> RunSettings:
         """Inverse of :meth:`to_wire`."""
-        series = values.get("series")
+        series, uncertainty = values.get("series"), values.get("uncertainty")
         read = {
             "radiometry": Radiometry.from_wire(values["radiometry"]),
             "steps": tuple(Radiometry.from_wire(step) for step in values.get("steps", ())),
             "series": None if series is None else SeriesSettings.from_wire(series),
+            "uncertainty": None if uncertainty is None else UncertaintySettings.from_wire(uncertainty),
         }
         return cls(**{**values, **read})
 
@@ -84,6 +84,7 @@ class LoadedModel:
         precision: ``float32``, ``bfloat16`` or ``float16``.
         notes: sentences a user should read.
         remarks: sentences worth keeping in the log, such as why a precision was chosen.
+        others: what computes each further model of an uncertainty: backend and precision.
     """
 
     backend: str
@@ -92,6 +93,7 @@ class LoadedModel:
     precision: str
     notes: Tuple[str, ...] = ()
     remarks: Tuple[str, ...] = ()
+    others: Tuple[str, ...] = ()
 
     @property
     def runtime(self) -> str:
@@ -136,6 +138,8 @@ class TileResult:
 
     Attributes:
         arrays: the outputs; the first is ``image``, ``(bands, height * scale, width * scale)`` of the output type.
+            Behind it come those that an uncertainty asks for, of the same size: ``uncertainty``, float32 in data
+            units, and ``replaced``, uint8: 1 where bicubic took the place of the result.
         statistics: sums over the tile: ``consistency_sum`` (squared difference, in data units, between the result
             brought back to the input's grid and the input) and ``consistency_count``; ``seconds`` in the worker,
             the wait for the forward of the tile before included.

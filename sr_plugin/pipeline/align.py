@@ -18,6 +18,7 @@ from sr_plugin.core.errors import EmptyExtent, ParameterError, UnsupportedRaster
 from sr_plugin.core.grid import Extent, Grid
 from sr_plugin.pipeline.partial_files import staging_stem
 from sr_plugin.pipeline.request import RunFeedback, SuperResolveRequest, SuperResolveResult
+from sr_plugin.pipeline.uncertainty_plan import refuse_uncertainty
 from sr_plugin.raster.gdal_errors import gdal_messages
 from sr_plugin.raster.output_path import check_not_among, check_output_path
 from sr_plugin.raster.regrid import write_on_grid
@@ -68,7 +69,9 @@ def plan_alignment(
         UnsupportedRaster: when the target grid is turned, or one of both has no CRS.
         EmptyExtent: when it lies elsewhere.
         OutputError: when the output cannot be written.
+        ParameterError: when an uncertainty is asked for.
     """
+    refuse_uncertainty(request, "A result that is aligned to another grid")
     check_output_path(request.output, source_files)
     check_not_among(request.output, target_files, f"'{name}', the raster to align to")
     _, a, b, _, d, e = target.geotransform

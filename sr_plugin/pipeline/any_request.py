@@ -6,7 +6,7 @@ import base64
 import datetime
 import os
 from dataclasses import asdict, replace
-from typing import Any, Dict, FrozenSet, Mapping, Optional, Union
+from typing import Any, Dict, FrozenSet, Mapping, Optional, TypeVar, Union
 
 from sr_plugin.core.grid import Grid
 from sr_plugin.pipeline.product_input import BandSelection
@@ -15,7 +15,10 @@ from sr_plugin.pipeline.request import FusionRequest, SuperResolveRequest
 from sr_plugin.pipeline.series_request import SeriesRequest, SeriesView
 
 AnyRequest = Union[SuperResolveRequest, ProductRequest, SeriesRequest]
+_Request = TypeVar("_Request", SuperResolveRequest, ProductRequest, SeriesRequest)
 _RASTER, _PRODUCT, _SERIES = "raster", "product", "series"
+#: Fields of earlier versions: what they are called now, and those that no entry needs.
+_RENAMED, _DROPPED = {"spread_limit": "uncertainty_limit"}, ("spread",)
 #: Stands between the files of a product that is given as several of them.
 _SEPARATOR = ";"
 
@@ -54,7 +57,7 @@ def absolute(name: str) -> str:
     return os.path.abspath(name) if name and os.path.exists(name) else name
 
 
-def lasting(request: AnyRequest, tile: int) -> AnyRequest:
+def lasting(request: _Request, tile: int) -> _Request:
     """The request for the same run in a process with another current folder, and on a machine with more memory.
 
     Args:
@@ -66,13 +69,17 @@ def lasting(request: AnyRequest, tile: int) -> AnyRequest:
         if fusion is not None:
             models = tuple(map(absolute, fusion.models))
             fusion = replace(fusion, models=models, band_model=absolute(fusion.band_model))
-        paths = {"input": absolute(request.input), "model": absolute(request.model)}
-        return replace(request, output=os.path.abspath(request.output), tile=tile, fusion=fusion, **paths)
-    changed: Dict[str, Any] = {"run": lasting(request.run, tile)}
-    if isinstance(request, SeriesRequest):
-        changed["views"] = tuple(absolute_view(view) for view in request.views)
-        changed["changes"] = os.path.abspath(request.changes) if request.changes else ""
-    return replace(request, **changed)
+        changed = {name: absolute(getattr(request, name)) for name in ("input", "model")}
+        for name in ("output", "uncertainty", "uncertainty_mask"):
+            path = getattr(request, name)
+            changed[name] = os.path.abspath(path) if path else ""
+        models = tuple(map(absolute, request.uncertainty_models))
+        return replace(request, tile=tile, fusion=fusion, uncertainty_models=models, **changed)
+    run = lasting(request.run, tile)
+    if isinstance(request, ProductRequest):
+        return replace(request, run=run)
+    changes = os.path.abspath(request.changes) if request.changes else ""
+    return replace(request, run=run, views=tuple(map(absolute_view, request.views)), changes=changes)
 
 
 def absolute_view(view: SeriesView) -> SeriesView:
@@ -133,14 +140,15 @@ def run_from_wire(values: Mapping[str, Any]) -> SuperResolveRequest:
     Raises:
         ValueError, KeyError, TypeError, AttributeError: when the values are none.
     """
-    changed = {name: _tuples(value) for name, value in values.items()}
+    changed = {_RENAMED.get(name, name): _tuples(value) for name, value in values.items() if name not in _DROPPED}
     extent, mask, fusion = values["extent"], values["mask"], values.get("fusion")
     changed["extent"] = None if extent is None else tuple(float(side) for side in extent)
     changed["mask"] = None if mask is None else tuple(base64.b64decode(polygon) for polygon in mask)
     if fusion is not None:
         changed["fusion"] = FusionRequest(**{name: _tuples(value) for name, value in fusion.items()})
     request = SuperResolveRequest(**changed)
-    if not isinstance(request.input, str) or not _text(request.output) or not _text(request.model):
+    files = (request.input, request.uncertainty, request.uncertainty_mask)
+    if not all(isinstance(path, str) for path in files) or not _text(request.output) or not _text(request.model):
         raise ValueError("the request names no input, output or model")
     return request
 

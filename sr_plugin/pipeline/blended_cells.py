@@ -12,6 +12,7 @@ from sr_plugin.core.job import JobPlan
 from sr_plugin.core.pixel_type import cast_pixels, working_type
 from sr_plugin.core.point_spread import reduce_image
 from sr_plugin.core.session import RunSettings, TileResult
+from sr_plugin.pipeline.result_files import Layers
 from sr_plugin.pipeline.tile_reader import ReadTile
 
 
@@ -34,13 +35,19 @@ class BlendedCells:
         if not isinstance(tiles, BlendPlan):
             raise ValueError("only windows of networks that see their whole tile are blended")
         self._plan = plan
-        self._blender = Blender(tiles, plan.card.scale)
+        self._blenders = [Blender(tiles, plan.card.scale) for _ in plan.rasters]
 
-    def add(self, item: ReadTile, result: TileResult) -> Tuple[np.ndarray, Mapping[str, float]]:
-        """Final pixels of the window's cell and the cell's sums, as :class:`TileResult` has them."""
+    def add(self, item: ReadTile, result: TileResult) -> Tuple[Layers, Mapping[str, float]]:
+        """Final pixels of the window's cell and the cell's sums, as :class:`TileResult` has them.
+
+        Bicubic counts as having taken the result's place where more than half of a pixel is its.
+        """
         plan, tile = self._plan, item.tile
-        cell = self._blender.add(tile, result.arrays[0].data)
-        final = cast_pixels(cell, plan.settings.output_type)
+        layers = [
+            cast_pixels(blender.add(tile, _floating(array.data)), pixel_type)
+            for blender, array, (pixel_type, _) in zip(self._blenders, result.arrays, plan.rasters)
+        ]
+        final = layers[0]
         place = tile.core.shifted(-tile.read.col, -tile.read.row)
         source = item.pixels[:, place.row : place.bottom, place.col : place.right]
         sums: Dict[str, float] = {
@@ -52,4 +59,8 @@ class BlendedCells:
             exact = working_type(final.dtype.name, source.dtype.name)
             back = reduce_image(final.astype(exact), plan.card.scale, plan.card.psf)
             sums["consistency_sum"] = float(np.sum((back - source).astype(np.float64) ** 2))
-        return final, sums
+        return layers, sums
+
+
+def _floating(pixels: np.ndarray) -> np.ndarray:
+    return pixels if pixels.dtype.kind == "f" else pixels.astype(np.float32)

@@ -6,11 +6,14 @@ import json
 import os
 import shutil
 from dataclasses import astuple, dataclass
-from typing import Dict, Optional
+from typing import Dict, List, Optional, Sequence
 
+from sr_plugin.core.card import ModelCard
 from sr_plugin.core.errors import DiskFull
 from sr_plugin.core.job import JobPlan
 from sr_plugin.core.locations import user_cache_folder
+from sr_plugin.core.uncertainty import views_of
+from sr_plugin.pipeline.partial_files import partial_files
 from sr_plugin.raster.writer import OutputSpec
 
 #: Sensor data compress to about two thirds; half the raw size is the least that a run is started with.
@@ -44,11 +47,16 @@ class Estimate:
 
 
 def read_pixels(plan: JobPlan) -> int:
-    """Input pixels that the model computes, margins included."""
+    """Input pixels that are read for the model, margins included."""
     tiles = plan.tiles
     width = sum(tiles[column].read.width for column in range(tiles.columns))
     height = sum(tiles[row * tiles.columns].read.height for row in range(tiles.rows))
     return width * height
+
+
+def computed_pixels(plan: JobPlan) -> int:
+    """Input pixels that the model of the result computes in all views of its tiles."""
+    return read_pixels(plan) * (1 if plan.settings.uncertainty is None else views_of(plan.constraints))
 
 
 def _speed_file() -> str:
@@ -87,9 +95,32 @@ def _speeds() -> Dict[str, _Speed]:
     return {key: speed for key, speed in speeds.items() if all(0 <= value < _ENDLESS for value in astuple(speed))}
 
 
-def _key(plan: JobPlan) -> str:
-    views = "|views" if plan.settings.spread or plan.settings.spread_limit else ""
-    return f"{plan.card.sha256}|{plan.settings.device}|{plan.settings.precision}|{len(plan.source.bands)}{views}"
+def _key(plan: JobPlan, card: Optional[ModelCard] = None) -> str:
+    """Names what the speed of a run depends on; with a card, that of a run of this model without an uncertainty."""
+    name = (card or plan.card).sha256
+    text = f"{name}|{plan.settings.device}|{plan.settings.precision}|{len(plan.source.bands)}"
+    if card is None and plan.settings.uncertainty is not None:
+        text += "|" + "|".join(["views", *(other.sha256 for other in plan.settings.uncertainty.cards)])
+    return text
+
+
+def _expected(plan: JobPlan) -> Optional[float]:
+    """Seconds that a run will take, or None where no earlier run tells."""
+    speeds, pixels = _speeds(), read_pixels(plan)
+    known = speeds.get(_key(plan))
+    if known is not None:
+        return known.seconds(pixels)
+    if plan.settings.uncertainty is None:
+        return None
+    # Each of the models computes every view of a tile.
+    total = 0.0
+    for card in plan.cards:
+        alone = speeds.get(_key(plan, card))
+        seconds = alone.seconds(computed_pixels(plan)) if alone is not None else None
+        if seconds is None:
+            return None
+        total += seconds
+    return total
 
 
 def remember_speed(plan: JobPlan, seconds: float, start_seconds: float = 0.0) -> None:
@@ -118,26 +149,49 @@ def remember_speed(plan: JobPlan, seconds: float, start_seconds: float = 0.0) ->
         return
 
 
-def estimate_run(plan: JobPlan, output: OutputSpec) -> Estimate:
-    """Estimate a run before it starts."""
+def estimate_run(plan: JobPlan, output: OutputSpec, beside: Sequence[OutputSpec] = ()) -> Estimate:
+    """Estimate a run before it starts.
+
+    Args:
+        plan: the run.
+        output: its result.
+        beside: what is written besides.
+    """
     grid = plan.output_grid
-    speed = _speeds().get(_key(plan))
-    disk = int(output.raw_bytes * _OVERVIEWS)
+    disk = sum(int(spec.raw_bytes * _OVERVIEWS) for spec in (output, *beside))
     return Estimate(
         pixels=grid.width * grid.height * plan.output_bands,
         disk_bytes=disk,
         temporary_bytes=disk if output.cog else 0,
-        seconds=None if speed is None else speed.seconds(read_pixels(plan)),
+        seconds=_expected(plan),
     )
 
 
-def check_disk(estimate: Estimate, path: str, partial: str = "") -> None:
+def check_disks(plan: JobPlan, outputs: Sequence[OutputSpec]) -> None:
+    """Refuse a run whose files cannot fit, on one disk or on several.
+
+    Args:
+        plan: the run.
+        outputs: all that is written.
+
+    Raises:
+        DiskFull: with what is needed and what is free.
+    """
+    disks: Dict[int, List[OutputSpec]] = {}
+    for spec in outputs:
+        disks.setdefault(os.stat(os.path.dirname(os.path.abspath(spec.path))).st_dev, []).append(spec)
+    for first, *others in disks.values():
+        partials = [partial_files(spec.path, plan.digest).raster for spec in (first, *others)]
+        check_disk(estimate_run(plan, first, others), first.path, *partials)
+
+
+def check_disk(estimate: Estimate, path: str, *partials: str) -> None:
     """Refuse a run that cannot fit.
 
     Args:
         estimate: what it will cost.
         path: the result.
-        partial: what an interrupted run of the same job may have written already.
+        partials: what an interrupted run of the same job may have written already.
 
     Raises:
         DiskFull: with what is needed and what is free.
@@ -145,7 +199,7 @@ def check_disk(estimate: Estimate, path: str, partial: str = "") -> None:
     folder = os.path.dirname(os.path.abspath(path))
     free = shutil.disk_usage(folder).free
     needed = estimate.disk_bytes + estimate.temporary_bytes
-    written = os.path.getsize(partial) if os.path.isfile(partial) else 0
+    written = sum(os.path.getsize(partial) for partial in partials if os.path.isfile(partial))
     if free + written < needed * _LEAST_SHARE:
         raise DiskFull(
             f"The result needs up to {needed / 1e6:.0f} MB in '{folder}', but only {free / 1e6:.0f} MB are free."

@@ -146,24 +146,32 @@ def _asked(values: Mapping[str, Any]) -> Tuple[AnyRequest, Tuple[Step, ...]]:
         run = run_from_wire(values["request"])
         if not run.input:
             raise ValueError("the request names no input")
-        steps: Tuple[Step, ...] = (Step(run.output, values["digest"], int(values["tiles"])),)
+        steps: Tuple[Step, ...] = (Step(run.output, values["digest"], int(values["tiles"]), run.outputs[1:]),)
         request: AnyRequest = run
     else:
         request = request_from_wire(values["request"])
-        steps = tuple(Step(step["output"], step["digest"], int(step["tiles"])) for step in values["steps"])
+        steps = tuple(
+            Step(step["output"], step["digest"], int(step["tiles"]), tuple(step["beside"])) for step in values["steps"]
+        )
     if not steps:
         raise ValueError("no step was begun")
     for step in steps:
-        if not isinstance(step.output, str) or not step.output:
+        if not all(isinstance(path, str) and path for path in step.outputs):
             raise ValueError("the output is none")
         if not isinstance(step.digest, str) or not step.digest.isalnum():
             raise ValueError("the digest is none")
     return request, steps
 
 
+def _partials(step: Step) -> Tuple[str, ...]:
+    """Partial files and journal of a step."""
+    beside = (partial_files(path, step.digest).raster for path in step.beside)
+    return (*partial_files(step.output, step.digest), *beside)
+
+
 def _traces(step: Step) -> Tuple[str, ...]:
     """What tells that something of a step is there."""
-    return (*partial_files(step.output, step.digest), record_path(step.output, step.digest))
+    return (*_partials(step), record_path(step.output, step.digest))
 
 
 def _changed(path: str) -> float:
@@ -190,7 +198,7 @@ def _count(journal: str) -> int:
 
 
 def _standing(request: AnyRequest, last: Step, digest: str, sources: Tuple[str, ...]) -> Standing:
-    partial = all(os.path.exists(name) for name in partial_files(last.output, last.digest))
+    partial = all(os.path.exists(name) for name in _partials(last))
     if not partial and read_record(last.output, last.digest) is None:
         return Standing.PARTIAL_GONE
     # Without files behind it, nobody can tell that a source is still the same.
@@ -211,7 +219,7 @@ def discard(job: InterruptedJob) -> None:
         OutputBusy: when the run is going on again.
         OutputError: when a file cannot be deleted.
     """
-    outputs = [job.run.output, *(step.output for step in job.steps)]
+    outputs = [job.run.output, *(path for step in job.steps for path in step.outputs)]
     with contextlib.ExitStack() as locks:
         for output in dict.fromkeys(outputs):
             if os.path.isdir(os.path.dirname(output)):
@@ -219,14 +227,15 @@ def discard(job: InterruptedJob) -> None:
         for step in job.steps:
             in_between = step.output not in results(job.request)
             whole = in_between and read_record(step.output, step.digest) is not None
-            for name in (*_beside(part_stem(step.output, step.digest)), *((step.output,) if whole else ())):
+            kept = [name for path in step.outputs for name in _kept_under(part_stem(path, step.digest))]
+            for name in (*kept, *((step.output,) if whole else ())):
                 _delete(name)
-        for name in _beside(staging_stem(job.run.output)):
+        for name in _kept_under(staging_stem(job.run.output)):
             _delete(name)
     forget_entry(job.entry)
 
 
-def _beside(stem: str) -> List[str]:
+def _kept_under(stem: str) -> List[str]:
     """All that a run keeps under a name that no other run has."""
     return glob.glob(glob.escape(stem) + ".*")
 

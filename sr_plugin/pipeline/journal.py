@@ -11,7 +11,7 @@ import json
 import os
 import zlib
 from dataclasses import asdict, dataclass, field
-from typing import IO, Any, Dict, Mapping, Optional
+from typing import IO, Any, Dict, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -21,13 +21,13 @@ from sr_plugin.core.session import LoadedModel
 VERSION = 3
 
 
-def checksum(pixels: np.ndarray, mask: Optional[np.ndarray] = None) -> str:
-    """Checksum of final pixels, and of their mask, of any shape and type.
+def tile_checksum(layers: Sequence[np.ndarray], mask: Optional[np.ndarray] = None) -> str:
+    """Checksum of the final pixels of each file, of any shape and type, and of the result's mask.
 
     CRC-32 and Adler-32, which fail independently.
     """
     crc, adler = 0, 1
-    for part in (pixels,) if mask is None else (pixels, mask):
+    for part in layers if mask is None else (*layers, mask):
         data = np.ascontiguousarray(part).reshape(-1).view(np.uint8)
         crc, adler = zlib.crc32(data, crc), zlib.adler32(data, adler)
     return f"{crc:08x}{adler:08x}"
@@ -55,17 +55,24 @@ class Computation:
         backend: the same with its version.
         device: kind of device: ``cpu``, ``cuda`` ...
         number_type: ``float32``, ``bfloat16`` or ``float16``.
+        others: backend and precision of each further model of an uncertainty.
     """
 
     runtime: str
     backend: str
     device: str
     number_type: str
+    others: Tuple[str, ...] = ()
 
     @classmethod
     def of(cls, loaded: LoadedModel) -> Computation:
         """What a loaded model is computed by."""
-        return cls(loaded.runtime, loaded.backend, loaded.device.split(":")[0], loaded.precision)
+        return cls(loaded.runtime, loaded.backend, loaded.device.split(":")[0], loaded.precision, loaded.others)
+
+    @classmethod
+    def from_wire(cls, values: Mapping[str, Any]) -> Computation:
+        """Inverse of :func:`dataclasses.asdict`."""
+        return cls(**{**values, "others": tuple(values["others"])})
 
     @property
     def precision(self) -> str:
@@ -94,7 +101,7 @@ class Journal:
             with open(self.path, encoding="utf-8") as file:
                 head = json.loads(file.readline())
                 if head.get("version") == VERSION and head.get("digest") == self._plan.digest and file.readline():
-                    return Computation(**head["computation"])
+                    return Computation.from_wire(head["computation"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             # Such a journal is not continued either.
             return None

@@ -7,7 +7,7 @@ tiles again; where that was too much, tiles are split as they run.
 from __future__ import annotations
 
 import os
-from typing import List, Optional, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 from sr_plugin.core.card import ModelCard
 from sr_plugin.core.fusion_chain import FUSION_CHAIN, chain_of
@@ -18,6 +18,9 @@ from sr_plugin.core.tiling import TilePlan
 _MOST, _PART = 4 << 30, 6
 #: Assumed when the system does not tell how much memory there is.
 _UNKNOWN = 8 << 30
+
+#: Arrays of the result's size beside the network's own: the first result, a view's, a difference, two sums, bicubic.
+_COMPARED_ARRAYS = 6
 
 #: Families whose last layer enlarges, so that all features lie on the input's grid.
 _ENLARGE_LAST = ("edsr_bicubic", "srvgg", "espcn")
@@ -66,6 +69,11 @@ def bytes_per_pixel(card: ModelCard) -> int:
     return 3 * 4 * width * card.scale**2
 
 
+def _network_bytes(card: ModelCard, bands: int) -> int:
+    """Working memory of a network that is fed some bands, per input pixel in bytes."""
+    return bytes_per_pixel(card) * (max(1, bands // 4) if card.any_bands or card.per_band else 1)
+
+
 def _chain_bytes(chain: ModelCard, step: ModelCard) -> int:
     """Working memory of one step of a chain, with all bands in and out of it beside."""
     count = len(chain.input_bands)
@@ -73,8 +81,18 @@ def _chain_bytes(chain: ModelCard, step: ModelCard) -> int:
     return bytes_per_pixel(step) * alike + 3 * 4 * count * (1 + chain.scale**2)
 
 
+def _views_bytes(card: ModelCard, bands: int) -> int:
+    """What comparing views needs besides, per input pixel in bytes: sums and results of two tiles under way."""
+    return 2 * _COMPARED_ARRAYS * 4 * card.output_count(bands) * card.scale**2
+
+
 def choose_tile(
-    card: ModelCard, margin: int, bands: int, area: Optional[Window] = None, bounds: Optional[Window] = None
+    card: ModelCard,
+    margin: int,
+    bands: int,
+    area: Optional[Window] = None,
+    bounds: Optional[Window] = None,
+    compared: Sequence[ModelCard] = (),
 ) -> int:
     """Side of a tile's core in input pixels: of those whose memory is there, the one with the least margins.
 
@@ -84,10 +102,11 @@ def choose_tile(
         bands: number of input bands.
         area: pixels to be super-resolved; without it, the largest side that fits.
         bounds: all pixels of the raster, where margins end.
+        compared: models whose views are compared, this one among them; they run one after the other.
     """
     budget = min(_MOST, (total_memory() or _UNKNOWN) // _PART)
-    per_pixel = bytes_per_pixel(card) * (max(1, bands // 4) if card.any_bands or card.per_band else 1)
-    most = budget // per_pixel
+    per_pixel = max(_network_bytes(each, bands) for each in (card, *compared))
+    most = budget // (per_pixel + (_views_bytes(card, bands) if compared else 0))
     if area is None or bounds is None:
         return max((side for side in _SIDES if (side + 2 * margin) ** 2 <= most), default=_SIDES[0])
     fitting = []

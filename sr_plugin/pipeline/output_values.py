@@ -23,8 +23,6 @@ def chosen_type(request: SuperResolveRequest, bands: Sequence[BandInfo], own: st
     Raises:
         ParameterError: when the one asked for is none.
     """
-    if request.spread:
-        return "float32"
     if not request.output_type:
         return common_type([*([own] if own else []), *(b.pixel_type for b in bands)]).name
     if request.output_type not in PIXEL_TYPES:
@@ -68,8 +66,7 @@ def chosen_nodata(
             )
         return request.nodata
     for band in bands:
-        # Of a deviation, which may well be 0, no number of the source can mark gaps.
-        if band.nodata is not None and fits_type(band.nodata, pixel_type) and not request.spread:
+        if band.nodata is not None and fits_type(band.nodata, pixel_type):
             return band.nodata
     # A value that the band's own type cannot hold marks no pixel at all.
     declared = any(band.nodata is not None and fits_type(band.nodata, band.pixel_type) for band in bands)

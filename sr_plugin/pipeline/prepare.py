@@ -11,28 +11,31 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from sr_plugin.core.blending import OVERLAP_SHARE
 from sr_plugin.core.card import SINGLE_IMAGE, TRANSLATION, ModelCard
 from sr_plugin.core.catalogue import find_model
 from sr_plugin.core.errors import EmptyExtent, ParameterError, UnsupportedRaster
 from sr_plugin.core.grid import Grid, Window
 from sr_plugin.core.job import JobPlan
 from sr_plugin.core.locations import plugin_version
-from sr_plugin.core.point_spread import consistency_reach
-from sr_plugin.core.radiometry import compose
+from sr_plugin.core.radiometry import Radiometry, compose
 from sr_plugin.core.session import PRECISIONS, RunSettings
 from sr_plugin.pipeline.band_choice import carried_bands, choose_bands
 from sr_plugin.pipeline.describe import SessionFactory, find_whole_model
-from sr_plugin.pipeline.estimate import Estimate, check_disk, estimate_run
+from sr_plugin.pipeline.estimate import Estimate, check_disks, estimate_run
 from sr_plugin.pipeline.match_check import check_match
-from sr_plugin.pipeline.memory import choose_tile
 from sr_plugin.pipeline.output_values import chosen_nodata, chosen_type, marks_gaps_by_mask
-from sr_plugin.pipeline.partial_files import partial_files
 from sr_plugin.pipeline.request import RunFeedback, SuperResolveRequest
 from sr_plugin.pipeline.scaling import ScalingChoice, choose_scaling
-from sr_plugin.pipeline.spread_check import check_spread
+from sr_plugin.pipeline.tile_choice import chosen_margin, chosen_tile
+from sr_plugin.pipeline.uncertainty_plan import (
+    check_uncertainty,
+    further_cards,
+    outputs_beside,
+    provenance,
+    uncertainty_settings,
+)
 from sr_plugin.raster import hdf5_reader
-from sr_plugin.raster.fill import FILL_DISTANCE, typical_values
+from sr_plugin.raster.fill import typical_values
 from sr_plugin.raster.output_path import check_output_path
 from sr_plugin.raster.polygon_mask import PolygonMask, mask_digest
 from sr_plugin.raster.sensor_models import refined_points, refined_polynomials
@@ -58,6 +61,7 @@ class PreparedRun:
         source_cache: bytes of decoded blocks worth keeping while reading.
         source_files: local files that the source is made of.
         coarser_typical: the same as ``typical`` for each further raster of a band fusion.
+        beside: what is written beside the result, see :meth:`JobPlan.rasters`.
     """
 
     plan: JobPlan
@@ -69,6 +73,12 @@ class PreparedRun:
     source_cache: int = 0
     source_files: Tuple[str, ...] = ()
     coarser_typical: Tuple[Tuple[float, ...], ...] = ()
+    beside: Tuple[OutputSpec, ...] = ()
+
+    @property
+    def outputs(self) -> Tuple[OutputSpec, ...]:
+        """All that is written, the result first."""
+        return (self.output, *self.beside)
 
 
 def _area(source: RasterSource, request: SuperResolveRequest) -> Window:
@@ -113,76 +123,7 @@ def chosen_area(source: RasterSource, request: SuperResolveRequest) -> Window:
     return area if request.mask is None else _masked_area(area, source.grid, request.mask)
 
 
-def _reach(request: SuperResolveRequest, card: ModelCard, feedback: RunFeedback) -> int:
-    """Input pixels that a tile's margin must hold for the model alone."""
-    if card.reach is None:
-        feedback.message("The model sees its whole tile, so tiles of the size it was trained on are blended.")
-        return min(int(min(_window(card)) * OVERLAP_SHARE) + card.tiles.border, min(_window(card)) // 2)
-    if request.exact or card.effective_reach is None or card.effective_reach >= card.reach:
-        return card.reach
-    feedback.message(
-        f"The model reaches {card.reach} pixels, but was measured to need {card.effective_reach} for less than one DN "
-        "of 10000; the exact mode uses the full reach."
-    )
-    return card.effective_reach
-
-
-def _window(card: ModelCard) -> Tuple[int, int]:
-    """Height and width of the windows of a network that sees its whole tile."""
-    return card.tiles.fixed or (card.training_tile, card.training_tile)
-
-
-def _margin(request: SuperResolveRequest, card: ModelCard, gaps: bool, feedback: RunFeedback) -> int:
-    reach = _reach(request, card, feedback)
-    if request.margin is not None:
-        if request.margin < 0:
-            raise ParameterError("The margin cannot be negative.", "Leave it empty to use the reach of the model.")
-        if card.reach is None:
-            return min(request.margin, min(_window(card)) // 2)
-        if request.margin < reach:
-            feedback.warning(
-                f"The margin of {request.margin} is below what the model needs ({reach}): borders may show."
-            )
-        return _fitting_margin(request.margin, card)
-    if card.reach is None:
-        return reach
-    if request.consistency:
-        reach += consistency_reach(card.scale, card.psf)
-    return _fitting_margin(reach + (FILL_DISTANCE if gaps and reach > 0 else 0), card)
-
-
-def _fitting_margin(margin: int, card: ModelCard) -> int:
-    """The margin, unless it would leave nothing of the only tile size that the model accepts.
-
-    Raises:
-        ParameterError: when it would.
-    """
-    if card.tiles.fixed and 2 * margin >= min(card.tiles.fixed):
-        height, width = card.tiles.fixed
-        raise ParameterError(
-            f"A margin of {margin} pixels leaves nothing of the {width} x {height} pixels that the model accepts.",
-            "Give a smaller margin; borders of tiles may then show.",
-        )
-    return margin
-
-
-def _tile(request: SuperResolveRequest, card: ModelCard, margin: int, bands: int, area: Window, bounds: Window) -> int:
-    if card.reach is None:
-        return min(_window(card))
-    tile = request.tile or choose_tile(card, margin, bands, area, bounds)
-    multiple = card.tiles.multiple_of
-    return max(multiple, tile // multiple * multiple)
-
-
-def _output_bands(card: ModelCard, infos: Sequence[BandInfo], fed: int, spread: bool) -> List[OutputBand]:
-    bands = _result_bands(card, infos, fed)
-    if not spread:
-        return bands
-    # A deviation has the scale of its band, but no offset, colour or wavelength.
-    return [OutputBand(description=f"{b.description} uncertainty".strip(), scale=b.scale, unit=b.unit) for b in bands]
-
-
-def _result_bands(card: ModelCard, infos: Sequence[BandInfo], fed: int) -> List[OutputBand]:
+def _output_bands(card: ModelCard, infos: Sequence[BandInfo], fed: int) -> List[OutputBand]:
     count = card.output_count(fed)
     carried = [OutputBand.like(info) for info in infos[fed:]]
     if count == fed and card.kind == SINGLE_IMAGE:
@@ -199,12 +140,8 @@ def _provenance(request: SuperResolveRequest, card: ModelCard, scaling: ScalingC
         "tile": plan.tile,
         "margin": plan.margin,
         "normalisation": scaling.description,
+        **provenance(request, plan),
     }
-    if request.spread_limit is not None:
-        settings["bicubic_above_uncertainty"] = request.spread_limit
-    note = "Detail finer than the input was estimated by a model, not measured."
-    if request.spread:
-        note = "Standard deviation of the model's result over flips and quarter turns of the input."
     return {
         "SR_MODEL": card.name,
         "SR_MODEL_TITLE": card.title,
@@ -212,7 +149,7 @@ def _provenance(request: SuperResolveRequest, card: ModelCard, scaling: ScalingC
         "SR_SCALE": str(card.scale),
         "SR_SOURCE": os.path.basename(request.input),
         "SR_SETTINGS": json.dumps(settings, sort_keys=True),
-        "SR_NOTE": note,
+        "SR_NOTE": "Detail finer than the input was estimated by a model, not measured.",
         "TIFFTAG_SOFTWARE": f"Super-Resolution for QGIS {plugin_version()}",
         "TIFFTAG_DATETIME": datetime.datetime.now().strftime("%Y:%m:%d %H:%M:%S"),
     }
@@ -252,10 +189,13 @@ def prepare_run(
     refuse_settings(request)
     hdf5_reader.register()
     source = RasterSource(request.input)
-    check_output_path(request.output, source.files)
-    card = (
-        find_whole_model(request.model, open_session, feedback.message) if open_session else find_model(request.model)
-    )
+    for path in request.outputs:
+        check_output_path(path, source.files)
+
+    def find(name: str) -> ModelCard:
+        return find_whole_model(name, open_session, feedback.message) if open_session else find_model(name)
+
+    card = find(request.model)
     if card.kind not in kinds:
         raise _unfit_kind(card)
     fed = choose_bands(source, card, request.bands, feedback)
@@ -265,10 +205,13 @@ def prepare_run(
             "The raster holds class numbers with a colour table, which cannot be interpolated.",
             "Convert it to RGB first, or use nearest:K.",
         )
-    for sentence in check_match(card, source.grid, infos[: len(fed)]):
-        feedback.warning(sentence)
+    check_uncertainty(request, card, len(fed))
+    cards = (card, *further_cards(request, card, len(fed), find))
+    for each in cards:
+        for sentence in check_match(each, source.grid, infos[: len(fed)]):
+            feedback.warning(sentence)
     area = chosen_area(source, request)
-    return _plan(request, source, card, infos, len(fed), area, feedback)
+    return _plan(request, source, cards, infos, len(fed), area, feedback)
 
 
 def _unfit_kind(card: ModelCard) -> ParameterError:
@@ -287,34 +230,41 @@ def _unfit_kind(card: ModelCard) -> ParameterError:
 def _plan(
     request: SuperResolveRequest,
     source: RasterSource,
-    card: ModelCard,
+    cards: Sequence[ModelCard],
     infos: Sequence[BandInfo],
     fed: int,
     area: Window,
     feedback: RunFeedback,
 ) -> PreparedRun:
+    card = cards[0]
     if request.luminance and not (card.per_band and fed == 3):
         raise ParameterError(
             "Luminance mode needs a model of one band and exactly three bands (red, green, blue).",
             "Choose three bands, or leave luminance mode off.",
         )
-    check_spread(request, card, fed)
     numbers = [info.number for info in infos]
     own = card.value_range.out_type
     pixel_type = chosen_type(request, infos[fed:] if own else infos, own)
     marked_gaps = source.masked or any(i.pixel_type.startswith("float") for i in infos) or request.mask is not None
     gaps = source.may_have_gaps(numbers)
     mask_band = marks_gaps_by_mask(request, source, infos, pixel_type, gaps)
-    margin = _margin(request, card, gaps, feedback)
+    margin = chosen_margin(request, cards, gaps, feedback)
     sample = source.read_sample(numbers)
     valid = sample.valid if sample.valid is not None else np.ones(sample.data.shape, bool)
-    scaling = choose_scaling(
-        request.normalisation,
-        card.value_range,
-        infos[:fed],
-        lambda: (sample.data[:fed], valid[:fed]),
-        source.sentinel2_offset,
-    )
+
+    def scaling_for(model: ModelCard) -> ScalingChoice:
+        return choose_scaling(
+            request.normalisation,
+            model.value_range,
+            infos[:fed],
+            lambda: (sample.data[:fed], valid[:fed]),
+            source.sentinel2_offset,
+        )
+
+    def radiometry(model: ModelCard) -> Radiometry:
+        return compose(scaling_for(model).bands, model.value_range, model.output_count(fed))
+
+    scaling = scaling_for(card)
     if scaling.warning:
         feedback.warning(scaling.warning)
     plan = JobPlan(
@@ -322,46 +272,48 @@ def _plan(
         grid=source.grid,
         area=area,
         card=card,
-        settings=_settings(request, card, scaling, pixel_type, fed, len(infos)),
-        tile=_tile(request, card, margin, len(infos), area, source.grid.window),
+        settings=RunSettings(
+            radiometry=radiometry(card),
+            output_type=pixel_type,
+            device=request.device,
+            precision=request.precision,
+            luminance=request.luminance,
+            fed_bands=fed if fed < len(infos) else 0,
+            consistency=request.consistency,
+            uncertainty=uncertainty_settings(request, cards[1:], radiometry),
+        ),
+        tile=chosen_tile(request, cards, margin, len(infos), area, source.grid.window),
         margin=margin,
         nodata=None if mask_band else chosen_nodata(request, infos, pixel_type, marked_gaps),
         mask=mask_digest(request.mask) if request.mask is not None else "",
         storage=tuple(request.create_options),
         mask_band=mask_band,
     )
-    output = output_of(request, source, plan, _output_bands(card, infos, fed, request.spread), scaling)
-    estimate = estimated(plan, output)
+    output = output_of(request, source, plan, _output_bands(card, infos, fed), scaling)
+    beside = outputs_beside(request, plan, output)
     typical = typical_values(sample.data, valid)
     cache = source.row_bytes(numbers, plan.tile, plan.tile + 2 * plan.margin)
-    return PreparedRun(plan, output, typical, request.mask, scaling.description, estimate, cache, source.files)
-
-
-def _settings(
-    request: SuperResolveRequest, card: ModelCard, scaling: ScalingChoice, pixel_type: str, fed: int, count: int
-) -> RunSettings:
-    return RunSettings(
-        radiometry=compose(scaling.bands, card.value_range, card.output_count(fed)),
-        output_type=pixel_type,
-        device=request.device,
-        precision=request.precision,
-        luminance=request.luminance,
-        fed_bands=fed if fed < count else 0,
-        consistency=request.consistency and not request.spread,
-        spread=request.spread,
-        spread_limit=request.spread_limit or 0.0,
+    return PreparedRun(
+        plan=plan,
+        output=output,
+        typical=typical,
+        mask=request.mask,
+        scaling=scaling.description,
+        estimate=estimated(plan, output, beside),
+        source_cache=cache,
+        source_files=source.files,
+        beside=beside,
     )
 
 
-def estimated(plan: JobPlan, output: OutputSpec) -> Estimate:
+def estimated(plan: JobPlan, output: OutputSpec, beside: Sequence[OutputSpec] = ()) -> Estimate:
     """What a run will cost.
 
     Raises:
         DiskFull: when there is no room for it.
     """
-    estimate = estimate_run(plan, output)
-    check_disk(estimate, output.path, partial_files(output.path, plan.digest).raster)
-    return estimate
+    check_disks(plan, (output, *beside))
+    return estimate_run(plan, output, beside)
 
 
 def output_of(

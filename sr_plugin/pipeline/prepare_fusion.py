@@ -38,6 +38,7 @@ from sr_plugin.pipeline.prepare import (
 )
 from sr_plugin.pipeline.request import FusionRequest, RunFeedback, SuperResolveRequest
 from sr_plugin.pipeline.scaling import ScalingChoice, choose_scaling
+from sr_plugin.pipeline.uncertainty_plan import refuse_uncertainty
 from sr_plugin.raster import hdf5_reader
 from sr_plugin.raster.fill import FILL_DISTANCE, typical_values
 from sr_plugin.raster.output_path import check_output_path
@@ -155,6 +156,7 @@ def prepare_fusion(request: SuperResolveRequest, feedback: RunFeedback, open_ses
     if fusion is None or fusion.factor not in FACTORS:
         raise ParameterError("A band fusion makes bands 1, 2 or 4 times as fine as the finest ones.")
     refuse_settings(request)
+    refuse_uncertainty(request, "A fusion of bands")
     hdf5_reader.register()
     sources = _opened(fusion, request)
     places = [place_of(source.grid, sources[0].grid) for source in sources[1:]]

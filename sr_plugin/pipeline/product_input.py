@@ -156,7 +156,8 @@ def product_as_input(
         find_whole_model(request.model, open_session, feedback.message) if open_session else find_model(request.model)
     )
     stack, fed = stack_of(product, selection, card, request.other_bands)
-    check_output_path(request.output, stack.files)
+    for path in request.outputs:
+        check_output_path(path, stack.files)
     for note in product.notes:
         feedback.warning(note)
     feedback.message(_told(product, stack.bands, fed))

@@ -60,9 +60,12 @@ class SuperResolveRequest:
             instead of sharpening every band on its own.
         exact: read margins as wide as the formal reach of the model even where a narrower one was measured to do.
         cog: store the result as a cloud-optimised GeoTIFF, which needs room for a second copy meanwhile.
-        spread: write, instead of the result, its standard deviation over flips and quarter turns of the input, in
-            float32 and the units of the data: how much the model guesses. It takes as long as eight runs.
-        spread_limit: where that deviation is larger, bicubic takes the place of the result; None for never.
+        uncertainty: path of a GeoTIFF for the standard deviation of what the model makes of flips and quarter turns of
+            the input, float32 in units of the data: how much it guesses; empty for none. Eight times the work.
+        uncertainty_limit: where that deviation is larger, bicubic takes the place of the result; None for never.
+        uncertainty_mask: path of a GeoTIFF that is 1 where bicubic did so and 0 elsewhere; empty for none.
+        uncertainty_models: further models, as ``model`` names them, whose answers enter the deviation but not the
+            result; each costs as much again.
         keep_partial: keep what is done when the run is cancelled.
         create_options: GDAL creation options (``KEY=VALUE``) that replace the defaults of the same key.
         worker_python: Python for the worker, empty to find one.
@@ -89,14 +92,27 @@ class SuperResolveRequest:
     luminance: bool = False
     exact: bool = False
     cog: bool = False
-    spread: bool = False
-    spread_limit: Optional[float] = None
+    uncertainty: str = ""
+    uncertainty_limit: Optional[float] = None
+    uncertainty_mask: str = ""
+    uncertainty_models: Tuple[str, ...] = ()
     keep_partial: bool = False
     create_options: Tuple[str, ...] = ()
     worker_python: str = ""
     listed: bool = True
     gaps_as_mask: bool = False
     fusion: Optional[FusionRequest] = None
+
+    @property
+    def outputs(self) -> Tuple[str, ...]:
+        """Paths of all files that are to be written, the result first."""
+        return (self.output, *(path for path in (self.uncertainty, self.uncertainty_mask) if path))
+
+    @property
+    def compares_views(self) -> bool:
+        """Whether anything of the uncertainty is asked for."""
+        asked = self.uncertainty or self.uncertainty_mask or self.uncertainty_models
+        return bool(asked) or self.uncertainty_limit is not None
 
 
 class RunFeedback(Protocol):
@@ -151,6 +167,7 @@ class SuperResolveResult:
         seconds: wall time of the run.
         consistency_rmse: root mean square difference between the result brought back to the input's grid and the
             input, in units of the data; NaN where it cannot be said.
+        uncertainty, uncertainty_mask: paths of what was written beside the result; empty for none.
     """
 
     output: str
@@ -169,6 +186,8 @@ class SuperResolveResult:
     precision: str
     seconds: float
     consistency_rmse: float
+    uncertainty: str = ""
+    uncertainty_mask: str = ""
 
     def to_record(self) -> Dict[str, Any]:
         """JSON-serialisable record."""

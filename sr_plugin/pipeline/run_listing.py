@@ -12,7 +12,7 @@ import os
 import time
 from dataclasses import asdict, dataclass
 from types import TracebackType
-from typing import Dict, List, Optional, Type
+from typing import Dict, List, Optional, Sequence, Tuple, Type
 
 from sr_plugin.core.digest import sha256_of_json
 from sr_plugin.core.locations import user_data_folder
@@ -40,11 +40,18 @@ class Step:
         output: where it goes.
         digest: of its job plan.
         tiles: tiles in all.
+        beside: where what is written together with it goes, such as its uncertainty.
     """
 
     output: str
     digest: str
     tiles: int
+    beside: Tuple[str, ...] = ()
+
+    @property
+    def outputs(self) -> Tuple[str, ...]:
+        """Paths of all files, the raster itself first."""
+        return (self.output, *self.beside)
 
 
 class RunListing:
@@ -69,14 +76,14 @@ class RunListing:
         """Whether the run is found again when it does not come to its end."""
         return self._run.listed
 
-    def hold(self, output: str) -> None:
-        """Take the lock of an output, and that of the whole run, until the run is over.
+    def hold(self, outputs: Sequence[str]) -> None:
+        """Take the locks of a step's files, and that of the whole run, until the run is over.
 
         Raises:
             OutputBusy: when another run holds it.
             OutputError: when the lock file cannot be made.
         """
-        for path in (os.path.abspath(self._run.output), os.path.abspath(output)):
+        for path in map(os.path.abspath, (self._run.output, *outputs)):
             if path not in self._held:
                 self._locks.enter_context(OutputLock(path))
                 self._held.append(path)
@@ -91,7 +98,8 @@ class RunListing:
         """Enter a step: from now on something is found of it."""
         if not self.entered:
             return
-        step = Step(os.path.abspath(run.output.path), run.plan.digest, len(run.plan.tiles))
+        output, *beside = (os.path.abspath(spec.path) for spec in run.outputs)
+        step = Step(output, run.plan.digest, len(run.plan.tiles), tuple(beside))
         if not self._steps:
             self._begin(run)
         self._steps.append(step)

@@ -11,7 +11,7 @@ from sr_plugin.core.errors import Cancelled, DeviceUnavailable, RuntimeMissing
 from sr_plugin.core.session import LoadedModel, ModelSession
 from sr_plugin.pipeline.blended_cells import session_settings
 from sr_plugin.pipeline.cancellable import Preparation, prepare_patiently
-from sr_plugin.pipeline.estimate import read_pixels, remember_speed
+from sr_plugin.pipeline.estimate import computed_pixels, remember_speed
 from sr_plugin.pipeline.journal import Computation
 from sr_plugin.pipeline.prepare import PreparedRun
 from sr_plugin.pipeline.request import RunFeedback, SilentFeedback, SuperResolveRequest, SuperResolveResult
@@ -19,6 +19,7 @@ from sr_plugin.pipeline.run_listing import RunListing
 from sr_plugin.pipeline.samples import sample_pieces
 from sr_plugin.pipeline.threads import run_patiently
 from sr_plugin.pipeline.tile_loop import LoopStatistics, TileLoop
+from sr_plugin.pipeline.uncertainty_plan import cost_of_uncertainty
 from sr_plugin.pipeline.unfinished import UnfinishedOutput, recorded_computation, worth_keeping
 from sr_plugin.raster.block_cache import limited_block_cache
 from sr_plugin.runtime.find_python import find_worker_python
@@ -67,6 +68,9 @@ def _announce(run: PreparedRun, loaded: LoadedModel, feedback: RunFeedback) -> N
         f"(the model reaches {'over the whole tile' if card.reach is None else card.reach})"
     )
     feedback.message(_cost(run))
+    more_work = cost_of_uncertainty(plan)
+    if more_work:
+        feedback.message(more_work)
     if card.generative:
         feedback.warning("This model was trained to look plausible: it may invent detail that is not in the scene.")
     for remark in loaded.remarks:
@@ -77,7 +81,7 @@ def _announce(run: PreparedRun, loaded: LoadedModel, feedback: RunFeedback) -> N
 
 def _load(session: ModelSession, run: PreparedRun, feedback: RunFeedback) -> LoadedModel:
     """Load the model; one that takes long or hangs can be cancelled, and so can a source that blocks."""
-    settings = replace(session_settings(run.plan), pixels=read_pixels(run.plan))
+    settings = replace(session_settings(run.plan), pixels=computed_pixels(run.plan))
     earlier = recorded_computation(run)
     gone: List[str] = []
 
@@ -127,6 +131,11 @@ def _run_tiles(
     return statistics
 
 
+def _neediest(run: PreparedRun) -> ModelCard:
+    """The model whose packages serve all models of a run."""
+    return next((card for card in run.plan.cards if packages_needed(card) == "checkpoint"), run.plan.card)
+
+
 def superresolve(
     request: SuperResolveRequest,
     feedback: Optional[RunFeedback] = None,
@@ -157,13 +166,13 @@ def superresolve(
     run = prepare_patiently(request, feedback, factory, prepare)
     if feedback.cancelled():
         raise Cancelled("The run was cancelled.")
-    listing.hold(request.output)
+    listing.hold(request.outputs)
     whole = listing.whole(run)
     if whole is not None:
         listing.enter(run)
         feedback.message(f"'{request.output}' was whole already when the run was interrupted, so it stays as it is.")
         return whole
-    with limited_block_cache(run.source_cache), factory(run.plan.card) as session:
+    with limited_block_cache(run.source_cache), factory(_neediest(run)) as session:
         loaded = _load(session, run, feedback)
         start_seconds = time.monotonic() - started
         _announce(run, loaded, feedback)
@@ -189,6 +198,8 @@ def superresolve(
         precision=loaded.precision,
         seconds=seconds,
         consistency_rmse=statistics.consistency_rmse,
+        uncertainty=request.uncertainty,
+        uncertainty_mask=request.uncertainty_mask,
     )
     listing.step_done(run, result)
     return result

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Deque, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 import numpy as np
@@ -22,6 +22,7 @@ from sr_plugin.pipeline.blended_cells import BlendedCells, session_settings
 from sr_plugin.pipeline.coarser_reader import CoarseCells
 from sr_plugin.pipeline.prepare import PreparedRun
 from sr_plugin.pipeline.request import RunFeedback
+from sr_plugin.pipeline.result_files import Layers
 from sr_plugin.pipeline.threads import POLL_SECONDS
 from sr_plugin.pipeline.tile_reader import ReadTile, TileReader
 from sr_plugin.pipeline.tile_writer import TileWriter
@@ -80,7 +81,7 @@ class TileLoop:
         self._in_flight: Deque[Tuple[ReadTile, Future[TileResult]]] = deque()
         self._side = run.plan.tile
         self._done = frozenset(output.done)
-        self._pixel_type = session_settings(run.plan).output_type
+        self._rasters = replace(run.plan, settings=session_settings(run.plan)).rasters
         self._cells = BlendedCells(run.plan) if run.plan.blended else None
         self._statistics = LoopStatistics(resumed=bool(output.done))
         for entry in output.done.values():
@@ -183,9 +184,9 @@ class TileLoop:
             ProtocolError: when it is not; written into the file it would be nonsense.
         """
         kept, scale = self._kept(tile), self._plan.card.scale
-        shape = (self._plan.output_bands, kept.height * scale, kept.width * scale)
-        found = result.arrays[0].data if len(result.arrays) == 1 else np.empty(0)
-        if found.shape != shape or found.dtype != np.dtype(self._pixel_type):
+        place = (kept.height * scale, kept.width * scale)
+        wanted = [(np.dtype(pixel_type), (count, *place)) for pixel_type, count in self._rasters]
+        if [(item.data.dtype, item.data.shape) for item in result.arrays] != wanted:
             raise ProtocolError("The worker answered a tile with something that is none.")
         return result
 
@@ -194,16 +195,16 @@ class TileLoop:
         try:
             result = self._wait(future, item.tile)
             if self._cells is not None:
-                pixels, statistics = self._cells.add(item, result)
+                layers, statistics = self._cells.add(item, result)
             else:
-                pixels, statistics = result.arrays[0].data, result.statistics
+                layers, statistics = [array.data for array in result.arrays], result.statistics
         except OutOfMemory as error:
-            pixels, statistics = self._in_pieces(item, min(self._side, self._plan.tile // 2), error)
+            layers, statistics = self._in_pieces(item, min(self._side, self._plan.tile // 2), error)
         if item.tile.index in self._done:
             # A window that was computed again only for what reaches over into its neighbours.
             return
         self._statistics.add(statistics)
-        self._writer.put(item, pixels, statistics, self._tick)
+        self._writer.put(item, layers, statistics, self._tick)
 
     def _answer(self, piece: Tile, whole: ReadTile) -> TileResult:
         place = piece.read.shifted(-whole.tile.read.col, -whole.tile.read.row)
@@ -211,13 +212,13 @@ class TileLoop:
         coarser = [CoarseCells(cells.data, cells.place.shifted(-place.col, -place.row)) for cells in whole.coarser]
         return self._wait(self._infer(piece, part, coarser), piece)
 
-    def _in_pieces(self, item: ReadTile, side: int, cause: OutOfMemory) -> Tuple[np.ndarray, Mapping[str, float]]:
+    def _in_pieces(self, item: ReadTile, side: int, cause: OutOfMemory) -> Tuple[Layers, Mapping[str, float]]:
         """Run a tile as smaller ones with the same margin, halving until they fit.
 
         Raises:
             OutOfMemory: when even the smallest piece does not fit, or the model accepts one size only.
         """
-        tile, constraints = item.tile, self._plan.card.tiles
+        tile, constraints = item.tile, self._plan.constraints
         side = side // constraints.multiple_of * constraints.multiple_of
         if side < max(_SMALLEST_SIDE, constraints.minimum) or constraints.fixed or self._plan.blended:
             raise cause
@@ -232,12 +233,13 @@ class TileLoop:
                 results.append((piece.core, self._answer(piece, item)))
         except OutOfMemory as error:
             return self._in_pieces(item, side // 2, error)
-        first = results[0][1].arrays[0].data
-        whole = np.empty((first.shape[0], tile.core.height * scale, tile.core.width * scale), first.dtype)
+        size = tile.core.height * scale, tile.core.width * scale
+        whole = [np.empty((count, *size), pixel_type) for pixel_type, count in self._rasters]
         sums: Dict[str, float] = {}
         for core, result in results:
             target = core.shifted(-tile.core.col, -tile.core.row).scaled(scale)
-            whole[:, target.row : target.bottom, target.col : target.right] = result.arrays[0].data
+            for layer, array in zip(whole, result.arrays):
+                layer[:, target.row : target.bottom, target.col : target.right] = array.data
             for key, value in result.statistics.items():
                 sums[key] = sums.get(key, 0.0) + value
         return whole, sums

@@ -12,8 +12,9 @@ import numpy as np
 from sr_plugin.core.errors import OutputError, SuperResolutionError
 from sr_plugin.core.pixel_type import avoid_value
 from sr_plugin.core.resampling import enlarge_nearest
-from sr_plugin.pipeline.journal import TileEntry, checksum
+from sr_plugin.pipeline.journal import TileEntry, tile_checksum
 from sr_plugin.pipeline.prepare import PreparedRun
+from sr_plugin.pipeline.result_files import Layers
 from sr_plugin.pipeline.threads import POLL_SECONDS, put_patiently, start_thread
 from sr_plugin.pipeline.tile_reader import ReadTile
 from sr_plugin.pipeline.unfinished import UnfinishedOutput, output_window
@@ -23,7 +24,7 @@ _WAITING = 2
 _FLUSH_SECONDS = 0.5
 _FLUSH_BYTES = 32 << 20
 
-_Item = Optional[Tuple[ReadTile, Optional[np.ndarray], Mapping[str, float]]]
+_Item = Optional[Tuple[ReadTile, Optional[Layers], Mapping[str, float]]]
 
 
 class TileWriter:
@@ -53,12 +54,15 @@ class TileWriter:
     def put(
         self,
         item: ReadTile,
-        pixels: Optional[np.ndarray],
+        layers: Optional[Layers],
         statistics: Mapping[str, float],
         tick: Callable[[], None],
     ) -> None:
-        """Queue a tile; ``pixels`` is None where it holds nothing. ``tick`` is called while the queue is full."""
-        put_patiently(self._queue, (item, pixels, statistics), self._stopping, tick)
+        """Queue a tile: the pixels of each file, or None where it holds nothing.
+
+        ``tick`` is called while the queue is full.
+        """
+        put_patiently(self._queue, (item, layers, statistics), self._stopping, tick)
         self.raise_failure()
 
     def raise_failure(self) -> None:
@@ -104,15 +108,17 @@ class TileWriter:
         except Exception as error:  # a thread has nobody above it who would tell the user
             self._failure = OutputError(f"Writing the result failed ({type(error).__name__}: {error}).")
 
-    def _write(self, item: ReadTile, pixels: Optional[np.ndarray], statistics: Mapping[str, float]) -> None:
+    def _write(self, item: ReadTile, layers: Optional[Layers], statistics: Mapping[str, float]) -> None:
         digest = ""
         # Blocks that are never written read as nodata.
-        if pixels is not None:
-            mask = self._cut_out(item, pixels)
-            self._output.writer.write(pixels, output_window(self._run, item.tile.index), mask)
-            self._output.statistics.add(pixels, self._plan.nodata, mask)
-            self._unflushed += pixels.nbytes
-            digest = checksum(pixels, mask)
+        if layers is not None:
+            mask = self._cut_out(item, layers[0])
+            for spec, pixels in zip(self._run.beside, layers[1:]):
+                self._mark_nodata(item, pixels, spec.nodata)
+            self._output.writer.write(layers, output_window(self._run, item.tile.index), mask)
+            self._output.count(layers, mask)
+            self._unflushed += sum(pixels.nbytes for pixels in layers)
+            digest = tile_checksum(layers, mask)
         self._entries[item.tile.index] = TileEntry(digest, statistics)
         if self._unflushed > _FLUSH_BYTES or time.monotonic() - self._flushed > _FLUSH_SECONDS:
             self._flush()
@@ -131,11 +137,10 @@ class TileWriter:
             shared = np.ones(pixels.shape[1:], bool) if valid is None else valid.all(axis=0)
             pixels[:, ~shared] = 0
             return shared.astype(np.uint8) * 255
-        self._mark_nodata(item, pixels)
+        self._mark_nodata(item, pixels, self._plan.nodata)
         return None
 
-    def _mark_nodata(self, item: ReadTile, pixels: np.ndarray) -> None:
-        nodata = self._plan.nodata
+    def _mark_nodata(self, item: ReadTile, pixels: np.ndarray, nodata: Optional[float]) -> None:
         if nodata is None:
             return
         valid = self._valid(item, pixels.shape)
@@ -146,12 +151,13 @@ class TileWriter:
             pixels[~valid] = nodata
 
     def _valid(self, item: ReadTile, shape: Tuple[int, ...]) -> Optional[np.ndarray]:
-        """Valid pixels of the result, ``(bands, h, w)`` bool, or None where all are."""
+        """Valid pixels of the first bands of the result, ``(bands, h, w)`` bool, or None where all are."""
         valid = None
         if item.valid is not None:
             valid = enlarge_nearest(item.valid, self._plan.card.scale)
-            if valid.shape[0] != shape[0]:
+            if valid.shape[0] != self._plan.output_bands:
                 valid = np.broadcast_to(valid.all(axis=0), shape)
+            valid = valid[: shape[0]]
         if item.inside is not None:
             valid = np.broadcast_to(item.inside, shape) if valid is None else valid & item.inside
         return valid

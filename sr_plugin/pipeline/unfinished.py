@@ -5,19 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from typing import Callable, Dict, Mapping, Optional, Tuple
+from typing import Callable, Dict, List, Mapping, Optional, Sequence
 
 import numpy as np
 
 from sr_plugin.core.errors import Cancelled, OutputError, SourceChanged, SuperResolutionError
 from sr_plugin.core.grid import Window
-from sr_plugin.pipeline.journal import Computation, Journal, TileEntry, checksum
+from sr_plugin.pipeline.journal import Computation, Journal, TileEntry, tile_checksum
 from sr_plugin.pipeline.partial_files import PartialFiles, partial_files
 from sr_plugin.pipeline.prepare import PreparedRun
 from sr_plugin.pipeline.request import RunFeedback
+from sr_plugin.pipeline.result_files import Layers, ResultFiles, are_whole
 from sr_plugin.raster.band_statistics import BandStatistics
-from sr_plugin.raster.whole_file import is_whole
-from sr_plugin.raster.writer import RasterWriter
 
 #: What follows the output's name in the names of partial files, journals and rasters on a grid in between: eight
 #: digits of a digest.
@@ -34,20 +33,28 @@ def _files(run: PreparedRun) -> PartialFiles:
     return partial_files(run.output.path, run.plan.digest)
 
 
+def _partials(run: PreparedRun) -> List[str]:
+    """Partial files of all that a run writes, the result first."""
+    return [partial_files(spec.path, run.plan.digest).raster for spec in run.outputs]
+
+
+def _are_there(run: PreparedRun) -> bool:
+    return all(os.path.exists(path) for path in _partials(run))
+
+
 def recorded_computation(run: PreparedRun) -> Optional[Computation]:
     """What computed the tiles of an interrupted run of the same job, or None where there was none."""
-    files = _files(run)
-    return Journal(files.journal, run.plan).computation() if os.path.exists(files.raster) else None
+    return Journal(_files(run).journal, run.plan).computation() if _are_there(run) else None
 
 
 class UnfinishedOutput:
     """Starts a result, or goes on with one that an interrupted run of the same job left behind.
 
     Attributes:
-        writer: the open partial file.
+        writer: the open partial files.
         journal: the started journal.
         done: tiles that are on the disk, verified.
-        statistics: running statistics of what is on the disk.
+        statistics: running statistics of what is on the disk, for each file.
 
     Raises:
         OutputError, DiskFull: when nothing can be written.
@@ -56,11 +63,10 @@ class UnfinishedOutput:
     def __init__(self, run: PreparedRun, feedback: RunFeedback, computation: Computation, durable: bool = True) -> None:
         self._run = run
         self._computation = computation
-        files = _files(run)
-        self.journal = Journal(files.journal, run.plan, durable)
+        self.journal = Journal(_files(run).journal, run.plan, durable)
         self.done: Dict[int, TileEntry] = {}
-        self.statistics = BandStatistics(len(run.output.bands))
-        self.writer = self._resume(files.raster, feedback)
+        self.statistics = tuple(BandStatistics(len(spec.bands)) for spec in run.outputs)
+        self.writer = self._resume(_partials(run), feedback)
         try:
             self.journal.start(self.done, computation)
         except OSError as error:
@@ -70,39 +76,42 @@ class UnfinishedOutput:
                 self.discard()
             raise OutputError(f"Nothing can be written beside '{run.output.path}' ({error}).") from error
 
-    def _resume(self, partial: str, feedback: RunFeedback) -> RasterWriter:
+    def _resume(self, partials: Sequence[str], feedback: RunFeedback) -> ResultFiles:
+        specs = self._run.outputs
         # Without a way to tell that the source is still the same, nothing is taken over.
         known = bool(self._run.plan.source.files) and self.journal.computation() == self._computation
-        recorded = self.journal.read() if known and os.path.exists(partial) else {}
+        recorded = self.journal.read() if known and _are_there(self._run) else {}
         if not recorded:
-            return RasterWriter(self._run.output, partial)
-        # A disk that was full when the file was closed leaves directories that a later close would not mend.
-        sound = is_whole(partial, self._run.output.size)
+            return ResultFiles(specs, partials)
+        # A disk that was full when a file was closed leaves directories that a later close would not mend.
+        sound = are_whole(specs, partials)
         try:
-            old = RasterWriter(self._run.output, partial, reopen=True)
+            old = ResultFiles(specs, partials, reopen=True)
         except OutputError:
             feedback.warning("What an interrupted run left behind is damaged, so everything is computed anew.")
-            return RasterWriter(self._run.output, partial)
+            return ResultFiles(specs, partials)
         whole = self._verify(old, recorded, feedback.cancelled)
         feedback.message(
             f"Going on with an interrupted run: {len(self.done)} of {len(self._run.plan.tiles)} tiles are done"
         )
         if whole and sound:
             return old
-        # Where blocks cannot even be read, writing over them might fail too: what is sound moves to a new file.
-        fresh = RasterWriter(self._run.output, partial + ".new.tif")
+        # Where blocks cannot even be read, writing over them might fail too: what is sound moves to new files.
+        copies = [partial + ".new.tif" for partial in partials]
+        fresh = ResultFiles(specs, copies)
         for index, entry in self.done.items():
             window = output_window(self._run, index)
-            read = self._read(old, window) if entry.checksum else None
+            read = old.read(window) if entry.checksum else None
             if read is not None:
                 fresh.write(read[0], window, read[1])
         fresh.flush()
         fresh.close()
         old.close()
-        os.replace(fresh.partial, partial)
-        return RasterWriter(self._run.output, partial, reopen=True)
+        for copy, partial in zip(copies, partials):
+            os.replace(copy, partial)
+        return ResultFiles(specs, partials, reopen=True)
 
-    def _verify(self, writer: RasterWriter, recorded: Mapping[int, TileEntry], cancelled: Callable[[], bool]) -> bool:
+    def _verify(self, writer: ResultFiles, recorded: Mapping[int, TileEntry], cancelled: Callable[[], bool]) -> bool:
         """Keep the entries whose pixels are really there; False when some of the file cannot be read."""
         readable = True
         count = len(self._run.plan.tiles)
@@ -115,46 +124,44 @@ class UnfinishedOutput:
             if not entry.checksum:
                 self.done[index] = entry
                 continue
-            read = self._read(writer, output_window(self._run, index))
+            read = writer.read(output_window(self._run, index))
             readable = readable and read is not None
-            if read is not None and checksum(*read) == entry.checksum:
+            if read is not None and tile_checksum(*read) == entry.checksum:
                 self.done[index] = entry
-                self.statistics.add(read[0], self._run.plan.nodata, read[1])
+                self.count(*read)
         return readable
 
-    def _read(self, writer: RasterWriter, window: Window) -> Optional[Tuple[np.ndarray, Optional[np.ndarray]]]:
-        """Pixels and mask of a tile; None where they cannot be read back."""
-        pixels = writer.read(window)
-        if pixels is None or not self._run.plan.mask_band:
-            return None if pixels is None else (pixels, None)
-        mask = writer.read_mask(window)
-        return None if mask is None else (pixels, mask)
+    def count(self, layers: Layers, mask: Optional[np.ndarray]) -> None:
+        """Add one tile's final pixels to the statistics."""
+        for number, (statistics, spec, pixels) in enumerate(zip(self.statistics, self._run.outputs, layers)):
+            statistics.add(pixels, spec.nodata, None if number else mask)
 
     def finish(self, cancelled: Callable[[], bool]) -> None:
-        """Give the result its name and forget the journal.
+        """Give the result, and what stands beside it, their names, and forget the journal.
 
         Raises:
             DiskFull, OutputError, Cancelled: see :meth:`RasterWriter.finish`.
         """
-        self.writer.finish(self.statistics.metadata(), cancelled)
+        self.writer.finish([each.metadata() for each in self.statistics], cancelled)
         # The result is whole; what cannot be cleared away now is not worth a failure.
         with contextlib.suppress(OSError):
             self.journal.remove()
-            _remove_leftovers(self._run.output.path)
+            for spec in self._run.outputs:
+                _remove_leftovers(spec.path)
 
     def keep(self) -> None:
-        """Leave partial file and journal where they are, so that the same run goes on from there."""
+        """Leave partial files and journal where they are, so that the same run goes on from there."""
         self.writer.close()
         self.journal.close()
 
     def discard(self) -> None:
-        """Delete partial file and journal."""
+        """Delete partial files and journal."""
         self.writer.remove()
         self.journal.remove()
 
     @property
     def partial(self) -> str:
-        """Path of the partial file."""
+        """Path of the result's partial file."""
         return self.writer.partial
 
 

@@ -34,7 +34,9 @@ def can_go_on_here(request: AnyRequest) -> bool:
     if isinstance(request, SeriesRequest):
         return True
     if isinstance(request, SuperResolveRequest):
-        return not (request.gaps_as_mask or request.spread or request.fusion)
+        return not (request.gaps_as_mask or request.fusion)
+    if request.run.compares_views:
+        return False
     if request.satellite == SENTINEL2:
         bands = set(request.selection.bands) <= set(BANDS_OF_SENTINEL2)
         return bands and request.target is None and not request.selection.reflectance
@@ -53,12 +55,7 @@ def continued_run(job: InterruptedJob) -> Tuple[str, Dict[str, Any]]:
         return _SERIES, {**parameters, **_of_series(job.request)}
     if isinstance(job.request, ProductRequest):
         return _PRODUCT[job.request.satellite], {**parameters, **_of_one_input(job.run), **_of_product(job.request)}
-    own: Dict[str, Any] = {"LUMINANCE": job.run.luminance}
-    if job.run.bands:
-        own["BANDS"] = list(job.run.bands)
-    if job.run.spread_limit is not None:
-        own["UNCERTAINTY_LIMIT"] = job.run.spread_limit
-    return _RASTER, {**parameters, **_of_one_input(job.run), **own}
+    return _RASTER, {**parameters, **_of_one_input(job.run), **_of_raster(job.run)}
 
 
 def _shared(run: SuperResolveRequest, georeferenced: bool) -> Dict[str, Any]:
@@ -94,6 +91,19 @@ def _of_one_input(run: SuperResolveRequest) -> Dict[str, Any]:
         "OTHER_BANDS": run.other_bands,
         "EXACT": run.exact,
     }
+
+
+def _of_raster(run: SuperResolveRequest) -> Dict[str, Any]:
+    parameters: Dict[str, Any] = {"LUMINANCE": run.luminance}
+    if run.bands:
+        parameters["BANDS"] = list(run.bands)
+    beside = {"UNCERTAINTY": run.uncertainty, "UNCERTAINTY_MASK": run.uncertainty_mask}
+    parameters.update({name: path for name, path in beside.items() if path})
+    if run.uncertainty_limit is not None:
+        parameters["UNCERTAINTY_LIMIT"] = run.uncertainty_limit
+    if run.uncertainty_models:
+        parameters["UNCERTAINTY_MODELS"] = "; ".join(run.uncertainty_models)
+    return parameters
 
 
 def _of_product(request: ProductRequest) -> Dict[str, Any]:

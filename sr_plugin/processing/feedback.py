@@ -43,12 +43,10 @@ class ProcessingFeedback:
 
     Args:
         feedback: where Processing wants to hear about the run.
-        start, share: where on the progress bar the run begins and how much of it is its own, 0 to 1.
     """
 
-    def __init__(self, feedback: QgsProcessingFeedback, start: float = 0.0, share: float = 1.0) -> None:
+    def __init__(self, feedback: QgsProcessingFeedback) -> None:
         self._feedback = feedback
-        self._start, self._share = start, share
         self._last_text = float("-inf")
         self._last_done = 0
         self._last_tiles = float("-inf")
@@ -65,7 +63,7 @@ class ProcessingFeedback:
         """Move the progress bar with every tile; say tiles and time left now and then."""
         if total <= 0:
             return
-        self._feedback.setProgress(100.0 * (self._start + self._share * done / total))
+        self._feedback.setProgress(100.0 * done / total)
         if isinstance(self._feedback, TileFeedback):
             self._report_tiles(self._feedback, done, total, seconds_left)
         if not self._text_is_due(done, total):

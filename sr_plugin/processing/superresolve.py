@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Callable, ContextManager, Dict, Iterator, Optional, Tuple
 
 from qgis.core import (
@@ -17,7 +15,7 @@ from qgis.core import (
 )
 
 from sr_plugin.core.errors import Cancelled, ParameterError, SourceNotFound
-from sr_plugin.pipeline.request import RunFeedback, SuperResolveRequest, SuperResolveResult
+from sr_plugin.pipeline.request import RunFeedback, SuperResolveRequest, SuperResolveResult, named_models
 from sr_plugin.processing import settings
 from sr_plugin.processing import superresolve_parameters as definitions
 from sr_plugin.processing.algorithm import Algorithm
@@ -31,9 +29,11 @@ from sr_plugin.processing.layer_source import (
     why_not_readable,
 )
 from sr_plugin.processing.mask_source import mask_polygons
-from sr_plugin.processing.result_style import look_for_result, look_of
+from sr_plugin.processing.result_loading import ResultLoading
+from sr_plugin.processing.result_style import look_of
 from sr_plugin.processing.runtime_check import can_run_models
 from sr_plugin.processing.translation import tr
+from sr_plugin.processing.uncertainty_parameters import DESTINATIONS, uncertainty_parameters
 
 if TYPE_CHECKING:
     from sr_plugin.pipeline.run_listing import RunListing
@@ -92,7 +92,7 @@ class SuperResolveAlgorithm(Algorithm):
     def initAlgorithm(self, configuration: Optional[Dict[str, Any]] = None) -> None:  # noqa: N802 - QGIS API
         """Declare parameters and outputs."""
         parameters = definitions.input_parameters() + definitions.run_parameters() + definitions.advanced_parameters()
-        for parameter in [*parameters, definitions.output_parameter(), *definitions.uncertainty_parameters()]:
+        for parameter in [*parameters, definitions.output_parameter(), *uncertainty_parameters()]:
             self.addParameter(parameter)
         for output in definitions.number_and_text_outputs():
             self.addOutput(output)
@@ -108,8 +108,7 @@ class SuperResolveAlgorithm(Algorithm):
         parameters = self.with_input_layer(parameters, context)
         problem = (
             self.input_problem(parameters, context)
-            or self._output_problem(parameters.get("OUTPUT"), context)
-            or self._output_problem(parameters.get("UNCERTAINTY"), context)
+            or self._outputs_problem(parameters, context)
             or self._option_problem(parameters, context)
         )
         return (False, problem) if problem else super().checkParameterValues(parameters, context)
@@ -171,27 +170,16 @@ class SuperResolveAlgorithm(Algorithm):
     ) -> Dict[str, Any]:
         """Run the pipeline and hand its figures to Processing."""
         # Imported here: the pipeline is needed by a run only, and loading the plugin must stay fast.
-        from sr_plugin.pipeline.spread_check import checked_with
         from sr_plugin.pipeline.superresolve import superresolve
 
         request = self.request(parameters, context)
-        uncertainty = self.uncertainty_request(request, parameters, context)
-        share = _share_of_result(request) if uncertainty is not None else 1.0
-        told = ProcessingFeedback(feedback, 0.0, share)
-        # What is wrong with the uncertainty is told before the result is computed.
-        prepare = checked_with(uncertainty) if uncertainty is not None else None
+        told = ProcessingFeedback(feedback)
         with self.listing(parameters, context, told) as listing:
-            computed = superresolve(request, told, prepare=prepare, listing=listing)
-            result = self.finished(computed, parameters, context, feedback)
-        self._prepare_loading(request, result, context)
-        outputs = {}
-        if uncertainty is not None:
-            feedback.pushInfo(tr("Uncertainty: the model is run on eight flipped and turned copies of the input."))
-            superresolve(uncertainty, ProcessingFeedback(feedback, share, 1.0 - share))
-            self._prepare_uncertainty(uncertainty, result, context)
-            outputs["UNCERTAINTY"] = uncertainty.output
+            result = self.finished(superresolve(request, told, listing=listing), parameters, context, feedback)
+        self.prepare_loading(request, result, context)
+        beside = {"UNCERTAINTY": result.uncertainty, "UNCERTAINTY_MASK": result.uncertainty_mask}
         return {
-            **outputs,
+            **{name: path for name, path in beside.items() if path},
             "OUTPUT": result.output,
             "SCALE": result.scale,
             "DEVICE": result.device,
@@ -215,21 +203,6 @@ class SuperResolveAlgorithm(Algorithm):
     ) -> SuperResolveResult:
         """The result as it is handed over; subclasses may still change its files."""
         return result
-
-    def uncertainty_request(
-        self, request: SuperResolveRequest, parameters: Dict[str, Any], context: QgsProcessingContext
-    ) -> Optional[SuperResolveRequest]:
-        """The run that gives the uncertainty, None where it is not wanted."""
-        if parameters.get("UNCERTAINTY") in (None, ""):
-            return None
-        output = self.parameterAsOutputLayer(parameters, "UNCERTAINTY", context)
-        if not output:
-            return None
-        if os.path.abspath(output) == os.path.abspath(request.output):
-            raise ParameterError(tr("Result and uncertainty have the same name."), tr("Give them different names."))
-        # It is no result to be continued on its own: the same run makes both again.
-        plain = {"output_type": "", "nodata": None, "spread_limit": None, "consistency": False, "listed": False}
-        return replace(request, output=output, spread=True, other_bands="drop", **plain)
 
     def request(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> SuperResolveRequest:
         """What the parameters ask for; call :meth:`prepare` before.
@@ -260,7 +233,10 @@ class SuperResolveAlgorithm(Algorithm):
             luminance=self.parameterAsBoolean(parameters, "LUMINANCE", context),
             exact=self.parameterAsBoolean(parameters, "EXACT", context),
             cog=self.parameterAsBoolean(parameters, "COG", context),
-            spread_limit=self._optional_number(parameters, "UNCERTAINTY_LIMIT", context),
+            uncertainty=self._optional_output(parameters, "UNCERTAINTY", context),
+            uncertainty_limit=self._optional_number(parameters, "UNCERTAINTY_LIMIT", context),
+            uncertainty_mask=self._optional_output(parameters, "UNCERTAINTY_MASK", context),
+            uncertainty_models=named_models(self.parameterAsString(parameters, "UNCERTAINTY_MODELS", context)),
             keep_partial=self.parameterAsBoolean(parameters, "KEEP_PARTIAL", context),
             create_options=self.create_options(parameters, context),
             worker_python=settings.worker_python(),
@@ -275,6 +251,10 @@ class SuperResolveAlgorithm(Algorithm):
         if not self.parameterAsString(parameters, name, context).strip():
             return None
         return self.parameterAsDouble(parameters, name, context)
+
+    def _optional_output(self, parameters: Dict[str, Any], name: str, context: QgsProcessingContext) -> str:
+        """Path of a file that need not be written; empty where it is not wanted."""
+        return self.parameterAsOutputLayer(parameters, name, context) if parameters.get(name) else ""
 
     def create_options(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> Tuple[str, ...]:
         """The user's creation options."""
@@ -353,6 +333,10 @@ class SuperResolveAlgorithm(Algorithm):
                 return tr("'{}' is no GeoTIFF creation option. Write KEY=VALUE, with | between options.").format(option)
         return ""
 
+    def _outputs_problem(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> str:
+        problems = (self._output_problem(parameters.get(name), context) for name in ("OUTPUT", *DESTINATIONS))
+        return next((problem for problem in problems if problem), "")
+
     def _output_problem(self, value: Any, context: QgsProcessingContext) -> str:
         """What is wrong with the name of the output; empty where nothing is."""
         if isinstance(value, QgsProcessingOutputLayerDefinition):
@@ -362,50 +346,15 @@ class SuperResolveAlgorithm(Algorithm):
             return ""
         return tr("The result is always a GeoTIFF: its name must end in .tif, not in {}.").format(extension)
 
+    def prepare_loading(
+        self, request: SuperResolveRequest, result: SuperResolveResult, context: QgsProcessingContext
+    ) -> None:
+        """Names, looks and notes of the files where they will be loaded into a project."""
+        ResultLoading(self, context, self._layer_name, self._look).prepare(request, result)
+
     def result_name(self, result: SuperResolveResult) -> str:
         """What the layer of a result is called."""
         return f"{self._layer_name} x{result.scale}"
-
-    def _prepare_loading(
-        self, request: SuperResolveRequest, result: SuperResolveResult, context: QgsProcessingContext
-    ) -> None:
-        """Name, look and notes of the result where it will be loaded into a project."""
-        if not context.willLoadLayerOnCompletion(result.output):
-            return
-        # Imported here: only a desktop needs them, and only after a run.
-        from sr_plugin.processing.result_layer import ResultFinish
-        from sr_plugin.processing.result_notes import notes_of
-
-        details = context.layerToLoadOnCompletionDetails(result.output)
-        if self._layer_name and details.name == self.parameterDefinition("OUTPUT").description():
-            # Several results with one and the same name could not be told apart in the layer tree.
-            details.name = self.result_name(result)
-        look = look_for_result(self._look, bands_one_for_one(result), result.mask_band) if self._look else None
-        notes = notes_of(result, self._layer_name or os.path.basename(request.input), datetime.date.today())
-        details.setPostProcessor(ResultFinish(look, notes))
-
-    def _prepare_uncertainty(
-        self, request: SuperResolveRequest, result: SuperResolveResult, context: QgsProcessingContext
-    ) -> None:
-        """Name and look of the uncertainty where it will be loaded into a project."""
-        if not context.willLoadLayerOnCompletion(request.output):
-            return
-        from sr_plugin.processing.uncertainty_style import UncertaintyLook
-
-        details = context.layerToLoadOnCompletionDetails(request.output)
-        if self._layer_name and details.name == self.parameterDefinition("UNCERTAINTY").description():
-            details.name = tr("{layer} x{scale} uncertainty").format(layer=self._layer_name, scale=result.scale)
-        details.setPostProcessor(UncertaintyLook())
-
-
-def _share_of_result(request: SuperResolveRequest) -> float:
-    """Part of the time that the result takes where its uncertainty is made too: one run, or eight for a limit."""
-    return 0.5 if request.spread_limit is not None else 1 / 9
-
-
-def bands_one_for_one(result: SuperResolveResult) -> Tuple[int, ...]:
-    """Source band of each band of the result; empty where they are others, as in a translation."""
-    return result.source_bands if len(result.source_bands) == result.bands else ()
 
 
 def _is_in_project(layer: QgsRasterLayer, context: QgsProcessingContext) -> bool:

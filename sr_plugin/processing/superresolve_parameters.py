@@ -202,28 +202,6 @@ def advanced_parameters() -> List[QgsProcessingParameterDefinition]:
     ]
 
 
-def uncertainty_parameters() -> List[QgsProcessingParameterDefinition]:
-    """How much of the result is guessed."""
-    destination = QgsProcessingParameterRasterDestination("UNCERTAINTY", tr("Uncertainty"), None, True, False)
-    return [
-        _advanced(
-            _number("UNCERTAINTY_LIMIT", tr("Bicubic where the uncertainty is above (not set: never)"), DOUBLE, None),
-            tr(
-                "In units of the data. Where the model is less certain than this, bicubic interpolation takes the "
-                "place of its result. It is run on eight flipped and turned copies, so it takes eight times as long."
-            ),
-        ),
-        _with_help(
-            destination,
-            tr(
-                "A second raster: for each pixel and band the standard deviation of what the model makes of eight "
-                "flipped and turned copies of the input, in units of the data. High values are guesses; low ones may "
-                "still be wrong. It takes eight times as long as the result itself."
-            ),
-        ),
-    ]
-
-
 def output_parameter() -> QgsProcessingParameterDefinition:
     """Where the result goes."""
     return _with_help(

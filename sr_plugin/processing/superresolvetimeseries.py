@@ -183,7 +183,7 @@ class SuperResolveTimeSeriesAlgorithm(SuperResolveAlgorithm):
 
         request = self.series_request(parameters, context)
         result = superresolve_series(request, ProcessingFeedback(feedback))
-        self._prepare_loading(request.run, result.run, context)
+        self.prepare_loading(request.run, result.run, context)
         outputs = {
             "OUTPUT": result.run.output,
             "SCALE": result.run.scale,

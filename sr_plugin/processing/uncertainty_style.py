@@ -1,4 +1,4 @@
-"""The look of an uncertainty when QGIS has loaded it: a colour ramp from certain to guessed."""
+"""The look of an uncertainty, and of where bicubic took the place of a result, when QGIS has loaded them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,19 @@ from qgis.core import (
 )
 from qgis.PyQt.QtGui import QColor
 
+from sr_plugin.processing.edge_style import LegendEntry
+from sr_plugin.processing.translation import tr
+
 #: Dark to bright, readable without colour vision; red, green, blue.
 _COLOURS = ((0, 0, 4), (81, 18, 124), (183, 55, 121), (252, 137, 97), (252, 253, 191))
 #: The ramp ends this many standard deviations above the mean: a few edges would otherwise darken all the rest.
 _DEVIATIONS = 3.0
 _SAMPLE_PIXELS = 250_000
+
+
+def replaced_legend() -> List[LegendEntry]:
+    """Entry of the map of where bicubic took the place of the result; what is the model's stays transparent."""
+    return [(1, (230, 97, 1, 190), tr("bicubic in place of the model's result"))]
 
 
 class UncertaintyLook(QgsProcessingLayerPostProcessorInterface):

@@ -80,3 +80,26 @@ def creation_options(pixel_type: str, bands: int, tile: int, raw_bytes: int, cho
     if options["COMPRESS"].upper() != "ZSTD":
         options.pop("ZSTD_LEVEL", None)
     return [f"{key}={value}" for key, value in options.items()]
+
+
+def cloud_options(pixel_type: str, user: Sequence[str], smooth: bool) -> List[str]:
+    """Creation options of a cloud-optimised GeoTIFF, ``KEY=VALUE``.
+
+    Args:
+        pixel_type: numpy name.
+        user: the user's options of the GeoTIFF driver; compression and its level are taken over.
+        smooth: average for overviews instead of picking pixels.
+    """
+    stored = {**compression(pixel_type), **user_options(user)}
+    options = {
+        "COMPRESS": stored["COMPRESS"],
+        "LEVEL": stored.get("ZSTD_LEVEL") or stored.get("ZLEVEL") or "1",
+        "PREDICTOR": "YES",
+        "BIGTIFF": "IF_SAFER",
+        "NUM_THREADS": "ALL_CPUS",
+        # An interrupted run without this option may have left some in the partial file that are not whole.
+        "OVERVIEWS": "IGNORE_EXISTING",
+        "RESAMPLING": "AVERAGE" if smooth else "NEAREST",
+        "SPARSE_OK": "TRUE",
+    }
+    return [f"{key}={value}" for key, value in options.items()]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass, field
-from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Callable, Dict, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 from osgeo import gdal
 
 from sr_plugin.core.errors import Cancelled, DiskFull, OutputError, SuperResolutionError
 from sr_plugin.core.grid import Grid, Window
-from sr_plugin.raster.creation_options import compression, creation_options, user_options
+from sr_plugin.raster.creation_options import cloud_options, creation_options
 from sr_plugin.raster.gdal_errors import GdalMessages, gdal_messages
 from sr_plugin.raster.source import BandInfo
 from sr_plugin.raster.whole_file import is_whole
@@ -276,18 +276,24 @@ class RasterWriter:
             DiskFull, OutputError: when that fails; nothing then stands under the final name.
             Cancelled: when the user wants it to end.
         """
+        try:
+            self.complete(statistics, cancelled)
+            self.take_name()
+        finally:
+            self.drop_copy()
+
+    def complete(self, statistics: Sequence[Mapping[str, str]], cancelled: Callable[[], bool]) -> None:
+        """As :meth:`finish`, but the file does not get its name yet; :meth:`take_name` and :meth:`drop_copy` follow."""
         for number, items in enumerate(statistics, start=1):
             band = self._dataset.GetRasterBand(number)
             for key, value in items.items():
                 band.SetMetadataItem(key, value)
-        copies = [self.partial]
         try:
             with gdal_messages() as messages:
                 try:
                     self._dataset.FlushCache()
                     if self.spec.cog:
-                        copies.append(self.partial[: -len(".tif")] + ".cog.tif")
-                        self._cloud_optimised(copies[-1], cancelled)
+                        self._cloud_optimised(self._whole, cancelled)
                     else:
                         self._overviews(cancelled)
                     self._dataset = None
@@ -295,15 +301,30 @@ class RasterWriter:
                     messages.note(error)
                 if cancelled():
                     raise Cancelled("The run was cancelled.")
-                if messages.failures or not is_whole(copies[-1], self.spec.size):
+                if messages.failures or not is_whole(self._whole, self.spec.size):
                     raise self._failure("finished", messages)
-            self._rename(copies[-1])
         finally:
             self._dataset = None
-            for path in copies[1:]:
-                _remove(path)
+
+    @property
+    def _whole(self) -> str:
+        """What gets the final name: the partial file, or its cloud-optimised copy."""
+        return self.partial[: -len(".tif")] + ".cog.tif" if self.spec.cog else self.partial
+
+    def take_name(self) -> None:
+        """Give a completed file its final name.
+
+        Raises:
+            OutputError: when that fails.
+        """
+        self._rename(self._whole)
         if self.spec.cog:
             _remove(self.partial)
+
+    def drop_copy(self) -> None:
+        """Delete a cloud-optimised copy that did not get its name."""
+        if self.spec.cog:
+            _remove(self._whole)
 
     def _rename(self, path: str) -> None:
         try:
@@ -333,19 +354,7 @@ class RasterWriter:
 
     def _cloud_optimised(self, path: str, cancelled: Callable[[], bool]) -> None:
         """Copy into a cloud-optimised GeoTIFF beside the partial file."""
-        stored = {**compression(self.spec.pixel_type), **user_options(self.spec.create_options)}
-        options = {
-            "COMPRESS": stored["COMPRESS"],
-            "LEVEL": stored.get("ZSTD_LEVEL") or stored.get("ZLEVEL") or "1",
-            "PREDICTOR": "YES",
-            "BIGTIFF": "IF_SAFER",
-            "NUM_THREADS": "ALL_CPUS",
-            # An interrupted run without this option may have left some in the partial file that are not whole.
-            "OVERVIEWS": "IGNORE_EXISTING",
-            "RESAMPLING": "AVERAGE" if self.spec.smooth else "NEAREST",
-            "SPARSE_OK": "TRUE",
-        }
-        pairs: List[str] = [f"{key}={value}" for key, value in options.items()]
+        pairs = cloud_options(self.spec.pixel_type, self.spec.create_options, self.spec.smooth)
         driver = gdal.GetDriverByName("COG")
         if driver is None:
             raise OutputError("This GDAL cannot write cloud-optimised GeoTIFFs.", "Leave that option off.")

@@ -242,7 +242,7 @@ class WorkerSession(ModelSession):
         header = {"type": "load", "card": card_to_wire(card), "settings": settings.to_wire()}
         answer = self._ask(header, samples).header
         fields = ("backend", "device", "device_name", "precision")
-        lists = [answer.get(name, []) for name in ("notes", "remarks")]
+        lists = [answer.get(name, []) for name in ("notes", "remarks", "others")]
         if not all(name in answer for name in fields) or not all(isinstance(told, list) for told in lists):
             raise ProtocolError("The worker answered 'load' in a form that is not understood.")
         told = (tuple(str(sentence) for sentence in sentences) for sentences in lists)

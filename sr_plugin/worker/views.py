@@ -1,4 +1,4 @@
-"""One tile through a model in eight views: how far its answers differ says how much of them is guessed.
+"""One tile through models in eight views: how far their answers differ says how much of them is guessed.
 
 Flips and quarter turns of an image are images too, and what is really in the scene does not depend on how it is turned.
 The same views serve as "geometric self-ensemble" in B. Lim et al., Enhanced deep residual networks for single image
@@ -7,12 +7,12 @@ super-resolution, 2017 (arXiv:1707.02921).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-#: Views of a tile whose sides may be swapped, and of one whose sides may not.
-EIGHT, FOUR = 8, 4
+#: A model: ``(bands, h, w)`` to ``(bands', h * scale, w * scale)``.
+Enlarge = Callable[[np.ndarray], np.ndarray]
 
 
 def _turned(image: np.ndarray, turns: int, flipped: bool) -> np.ndarray:
@@ -31,28 +31,31 @@ def _views(swap: bool) -> Iterator[tuple[int, bool]]:
 
 
 def spread(
-    image: np.ndarray, enlarge: Callable[[np.ndarray], np.ndarray], swap: bool = True
+    image: np.ndarray, enlarge: Enlarge, swap: bool = True, others: Sequence[Enlarge] = ()
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What a model makes of an image, and the standard deviation of that over the views.
+    """What a model makes of an image, and the standard deviation of that over the views, and over further models.
 
     Args:
         image: ``(bands, h, w)``.
-        enlarge: the model, ``(bands, h, w)`` to ``(bands', h * scale, w * scale)``.
-        swap: whether the model takes tiles with sides swapped; without, the four views that keep them are used.
+        enlarge: the model.
+        swap: whether the models take tiles with sides swapped; without, the four views that keep them are used.
+        others: further models, whose results have the shape and the units of the first one's. The deviation is that of
+            all views of all models taken together, so it also holds how far the models differ from each other.
 
     Returns:
-        The result of the image as it is, and the standard deviation, both ``(bands', h * scale, w * scale)`` in the
-        units of the result.
+        The first model's result of the image as it is, and the standard deviation, both ``(bands', h * scale,
+        w * scale)`` in the units of the result.
     """
     first = enlarge(image)
     count, total, squares = 0, np.zeros_like(first), np.zeros_like(first)
-    for turns, flipped in _views(swap):
-        count += 1
-        if not turns and not flipped:
-            # Differences from the first result are summed, which loses no digits of large values.
-            continue
-        difference = _turned_back(enlarge(_turned(image, turns, flipped)), turns, flipped) - first
-        total += difference
-        squares += difference * difference
+    for number, model in enumerate((enlarge, *others)):
+        for turns, flipped in _views(swap):
+            count += 1
+            if number == 0 and not turns and not flipped:
+                # Differences from the first result are summed, which loses no digits of large values.
+                continue
+            difference = _turned_back(model(_turned(image, turns, flipped)), turns, flipped) - first
+            total += difference
+            squares += difference * difference
     variance = squares / count - (total / count) ** 2
     return first, np.sqrt(np.maximum(variance, 0))

@@ -220,3 +220,28 @@ def test_what_follows_the_tiles_is_part_of_an_interrupted_run(make_raster, tmp_p
     assert job.request.selection.bands == (("red", "nir") if product else ())
     assert job.request.target.geotransform == place and job.request.target_name == target
     assert job.done == job.tiles == 1
+
+
+def test_an_uncertainty_is_written_beside_the_result(command, make_raster, tmp_path):
+    pytest.importorskip("onnxruntime")
+    bands = ("B04", "B03", "B02", "B08")
+    pixels = np.random.default_rng(1).integers(500, 4000, (4, 24, 24)).astype(np.uint16)
+    files = {name: str(tmp_path / f"{name}.tif") for name in ("o", "u", "m")}
+    line = ["superresolve", make_raster(pixels, descriptions=bands), files["o"], "--in-process", "--json"]
+    beside = ["--uncertainty", files["u"], "--uncertainty-mask", files["m"], "--uncertainty-limit", "300"]
+    done = command(*line, *beside, "--uncertainty-model", "any-x2")
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert (record["uncertainty"], record["uncertainty_mask"]) == (files["u"], files["m"])
+    assert "through 2 models (s2-rgbn-x2, any-x2), 16 times the work of the result alone" in done.stderr
+    found, replaced = read_raster(files["u"]), read_raster(files["m"])
+    assert found.shape == replaced.shape == read_raster(files["o"]).shape == (4, 48, 48)
+    np.testing.assert_array_equal(replaced, found > 300)
+    assert 0 < replaced.mean() < 1
+    for wrong, reason in (
+        (["--uncertainty", files["u"], "--uncertainty-model", "any-x4"], "enlarges 4 times, not 2 times"),
+        (["--uncertainty-mask", files["m"]], "needs a limit"),
+        (["--uncertainty", files["u"], "--align-to", files["o"]], "aligned to another grid has no uncertainty"),
+    ):
+        done = command(*line, *wrong)
+        assert done.returncode == 1 and reason in done.stderr, done.stderr

@@ -64,6 +64,39 @@ def test_every_setting_reaches_the_algorithm(ready, tmp_path, add_raster):
     wait_until(lambda: "40 x 60 pixels, 6 band(s)" in ready.area_section.estimate.size.text())
 
 
+def test_the_uncertainty_is_offered_with_its_cost(ready, tmp_path):
+    choice, output = ready.output_section.uncertainty, ready.output_section
+    assert choice.cost.text() == "8 times the work" and choice.layer.isEnabled()
+    assert not any("UNCERTAINTY" in name for name in ready.parameters())
+    sizes = ready.area_section.estimate.size
+    wait_until(lambda: "up to" in sizes.text())
+    plain = sizes.text()
+    choice.layer.setChecked(True)
+    assert ready.parameters()["UNCERTAINTY"] == ready.parameters()["OUTPUT"] == "TEMPORARY_OUTPUT"
+    wait_until(lambda: sizes.text() != plain)
+    output.file.setFilePath(str(tmp_path / "mine.tif"))
+    choice.limit.setValue(12.5)
+    given = {name: value for name, value in ready.parameters().items() if "UNCERTAINTY" in name}
+    files = {"UNCERTAINTY": "mine_uncertainty.tif", "UNCERTAINTY_MASK": "mine_bicubic.tif"}
+    assert given == {"UNCERTAINTY_LIMIT": 12.5, **{name: str(tmp_path / file) for name, file in files.items()}}
+    assert choice.limit.text().replace(",", ".") == "12.5"
+    ready.model_section.choose("bicubic:2")
+    assert not choice.layer.isEnabled() and not choice.limit.isEnabled()
+    assert not any("UNCERTAINTY" in name for name in ready.parameters())
+
+
+def test_the_parameters_of_an_uncertainty_run_as_they_are(ready, provider, tmp_path):
+    import processing
+
+    pytest.importorskip("onnxruntime")
+    ready.output_section.uncertainty.layer.setChecked(True)
+    ready.output_section.uncertainty.limit.setValue(5)
+    ready.output_section.file.setFilePath(str(tmp_path / "mine.tif"))
+    outputs = processing.run("superres:superresolve", ready.parameters())
+    for name, file in (("OUTPUT", "mine"), ("UNCERTAINTY", "mine_uncertainty"), ("UNCERTAINTY_MASK", "mine_bicubic")):
+        assert outputs[name] == str(tmp_path / f"{file}.tif") and (tmp_path / f"{file}.tif").exists()
+
+
 def test_run_and_preview_hand_over_the_parameters(ready):
     runs, previews = kept(ready.run_requested), kept(ready.preview_requested)
     ready.run_bar.run_button.click()
@@ -190,6 +223,8 @@ def test_choices_come_back_with_the_project(ready, iface, project, tmp_path, add
     ready.device_section.set_device("cpu")
     ready.output_section.consistency.setChecked(True)
     ready.output_section.tile.setValue(128)
+    ready.output_section.uncertainty.layer.setChecked(True)
+    ready.output_section.uncertainty.limit.setValue(0.25)
     ready.run_bar.follow.setChecked(True)
     before = ready.parameters()
     assert project.write(path) and not project.isDirty()
@@ -199,6 +234,8 @@ def test_choices_come_back_with_the_project(ready, iface, project, tmp_path, add
     ready.model_section.choose("bicubic:2")
     ready.output_section.consistency.setChecked(False)
     ready.output_section.tile.setValue(0)
+    ready.output_section.uncertainty.layer.setChecked(False)
+    ready.output_section.uncertainty.limit.setValue(0)
     ready.device_section.set_device("auto")
     assert project.read(path)
     wait_until(lambda: ready.parameters() == before)
@@ -215,7 +252,8 @@ def test_a_project_without_choices_changes_nothing(ready, project, tmp_path):
     before = ready.parameters()
     ready._restore()
     assert ready.parameters() == before
-    ready.choices.restore({"layer": 7, "bands": "x", "area": [], "output": {"TILE_SIZE": "y"}, "device": None})
+    output = {"TILE_SIZE": "y", "UNCERTAINTY": 1, "UNCERTAINTY_LIMIT": "z"}
+    ready.choices.restore({"layer": 7, "bands": "x", "area": [], "output": output, "device": None})
     assert ready.parameters() == before
 
 

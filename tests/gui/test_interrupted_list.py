@@ -199,6 +199,40 @@ def test_extent_mask_and_numbers_survive_the_way_through_processing(desktop, sce
         np.testing.assert_array_equal(read_raster(run.output), expected)
 
 
+def test_a_continued_run_has_its_uncertainty_too(desktop, scene, project, tmp_path):
+    from dataclasses import replace
+
+    from sr_plugin.pipeline.interrupted import interrupted_jobs
+    from sr_plugin.pipeline.superresolve import superresolve
+    from tests.conftest import read_raster
+    from tests.pipeline.conftest import local
+
+    pytest.importorskip("onnxruntime")
+    beside = dict(uncertainty=str(tmp_path / "u.tif"), uncertainty_mask=str(tmp_path / "m.tif"))
+    options = dict(uncertainty_limit=40.25, uncertainty_models=("any-x2",), extent=_corner(scene, 40), **beside)
+    request = interrupt(scene.source(), tmp_path / "result.tif", 2, model="s2-rgbn-x2", **options)
+    (row,) = open_dock(desktop).rows
+    row.continue_button.click()
+    run = desktop.queue.runs[-1]
+    wait_until(lambda: run.ended, 120)
+    settle(desktop)
+    assert run.state.value == "done", run.log
+    assert "Going on with an interrupted run" in run.log and interrupted_jobs() == []
+    sources = [node.layer().source() for node in project.layerTreeRoot().findLayers()]
+    assert sources[:3] == [beside["uncertainty_mask"], beside["uncertainty"], request.output]
+    fresh = dict(output="o.tif", uncertainty="ou.tif", uncertainty_mask="om.tif")
+    whole = replace(request, **{name: str(tmp_path / file) for name, file in fresh.items()})
+    superresolve(whole, None, local)
+    for name in fresh:
+        np.testing.assert_array_equal(read_raster(getattr(request, name)), read_raster(getattr(whole, name)))
+
+
+def _corner(layer, pixels):
+    """Extent of a square in the upper-left corner of a layer, in its own coordinates."""
+    box, size = layer.extent(), layer.rasterUnitsPerPixelX()
+    return box.xMinimum(), box.yMaximum() - pixels * size, box.xMinimum() + pixels * size, box.yMaximum()
+
+
 def test_the_extent_of_a_raster_without_place(desktop, make_raster, tmp_path):
     path = make_raster(scene_pixels(), "bare.tif", geotransform=(), wkt="")
     interrupt(path, tmp_path / "result.tif", extent=(10.0, 5.0, 70.0, 55.0))

@@ -61,6 +61,27 @@ def test_a_run_adds_its_result_above_the_source_with_its_look(queue, scene, proj
     assert run.tiles[0] == run.tiles[1] > 0
 
 
+@pytest.mark.parametrize("with_source", [True, False])
+def test_what_tells_of_a_result_lies_above_it_and_is_switched_off(queue, scene, project, tmp_path, with_source):
+    pytest.importorskip("onnxruntime")
+    files = {"UNCERTAINTY": str(tmp_path / "a.tif"), "UNCERTAINTY_MASK": str(tmp_path / "b.tif")}
+    asked = {**parameters(scene, tmp_path, MODEL="s2-rgbn-x2", UNCERTAINTY_LIMIT=20), **files}
+    if not with_source:
+        asked["INPUT"] = scene.source()
+        project.removeMapLayer(scene.id())
+    run = queue.add(asked)
+    assert queue.busy_outputs() == {asked["OUTPUT"], *files.values()}
+    wait_until(lambda: run.ended, 60)
+    assert run.state.value == "done", run.log
+    nodes = project.layerTreeRoot().findLayers()
+    sources = [files["UNCERTAINTY_MASK"], files["UNCERTAINTY"], asked["OUTPUT"]]
+    assert [node.layer().source() for node in nodes] == [*sources, *([scene.source()] if with_source else [])]
+    assert [node.itemVisibilityChecked() for node in nodes[:3]] == [False, False, True]
+    assert [node.layer().renderer().type() for node in nodes[:2]] == ["paletted", "singlebandpseudocolor"]
+    assert project.mapLayer(run.layer_id).source() == asked["OUTPUT"]
+    assert "Uncertainty: 8 flipped and turned copies" in run.log
+
+
 def test_a_result_goes_into_the_group_of_its_source(queue, scene, project, tmp_path):
     root = project.layerTreeRoot()
     group = root.insertGroup(0, "Group")

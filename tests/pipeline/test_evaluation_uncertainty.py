@@ -88,8 +88,8 @@ def test_what_super_resolving_writes_fits(run, scene, make_raster, tmp_path):
     coarse = reduce_image(truth.astype(float), 2, PointSpread())
     source = make_raster(np.rint(coarse).astype(np.uint16), "in.tif", descriptions=bands)
     right = make_raster(truth, "truth.tif", geotransform=FINE, descriptions=bands)
-    result = run(source, "s2-rgbn-x2").output
-    spread = run(source, "s2-rgbn-x2", spread=True, output=str(tmp_path / "spread.tif")).output
+    spread = str(tmp_path / "spread.tif")
+    result = run(source, "s2-rgbn-x2", uncertainty=spread).output
     found = judge((source, result, right), spread).uncertainty
     assert len(found.band_ranks) == 4 and found.pixels == 64 * 80
     # Blocks have edges, where the model is less certain and more wrong.

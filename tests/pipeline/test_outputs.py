@@ -171,4 +171,3 @@ def test_results_of_their_own_kind_have_their_own_type():
     # Bands that the model does not take keep their values beside it.
     assert chosen_type(request, bands, "uint8") == "float32"
     assert chosen_type(replace(request, output_type="int16"), [], "uint8") == "int16"
-    assert chosen_type(replace(request, spread=True), [], "uint8") == "float32"

@@ -336,7 +336,7 @@ def test_the_uncertainty_is_a_second_raster_with_its_own_look(run, sample_raster
     assert outputs["UNCERTAINTY"] == path and read_pixels(outputs["OUTPUT"]).dtype == np.uint16
     uncertainty = read_pixels(path)
     assert uncertainty.dtype == np.float32 and uncertainty.shape == (4, 80, 80) and 1 < np.median(uncertainty) < 500
-    assert steps == sorted(steps) and any(5 < step < 12 for step in steps) and steps[-1] == 100
+    assert steps == sorted(steps) and steps[-1] == 100
     layer = QgsRasterLayer(path, "u")
     context.layerToLoadOnCompletionDetails(path).postProcessor().postProcessLayer(layer, context, feedback)
     renderer = layer.renderer()
@@ -371,12 +371,50 @@ def test_a_wrong_uncertainty_is_refused_before_the_result_is_computed(
     assert source.read_bytes() == open(sample_raster, "rb").read()
 
 
-def test_the_limit_of_the_uncertainty_reaches_the_run(run, sample_raster, tmp_path):
+def test_limit_models_and_mask_reach_the_run(run, sample_raster, tmp_path, read_pixels):
     from osgeo import gdal
+    from qgis.core import QgsProcessingContext, QgsProcessingFeedback, QgsProject, QgsRasterLayer
 
-    outputs = run(sample_raster, MODEL="s2-rgbn-x2", UNCERTAINTY_LIMIT=30, EXTENT=_upper_left(sample_raster, 24))
+    pytest.importorskip("onnxruntime")
+    files = {"UNCERTAINTY": str(tmp_path / "u.tif"), "UNCERTAINTY_MASK": str(tmp_path / "m.tif")}
+    project, context, feedback = QgsProject.instance(), QgsProcessingContext(), QgsProcessingFeedback()
+    context.setProject(project)
+    title = "Where bicubic took the place of the result"
+    details = QgsProcessingContext.LayerDetails(title, project, "UNCERTAINTY_MASK")
+    context.addLayerToLoadOnCompletion(files["UNCERTAINTY_MASK"], details)
+    options = {"UNCERTAINTY_LIMIT": 30, "UNCERTAINTY_MODELS": "any-x2", "EXTENT": _upper_left(sample_raster, 24)}
+    outputs = run(sample_raster, feedback, context, MODEL="s2-rgbn-x2", **files, **options)
+    assert {name: outputs[name] for name in files} == files
     settings = gdal.Open(outputs["OUTPUT"]).GetMetadataItem("SR_SETTINGS")
-    assert '"bicubic_above_uncertainty": 30.0' in settings
+    assert '"bicubic_above_uncertainty": 30.0' in settings and '"uncertainty_models": {"any-x2"' in settings
+    replaced = read_pixels(files["UNCERTAINTY_MASK"])
+    np.testing.assert_array_equal(replaced == 1, read_pixels(files["UNCERTAINTY"]) > 30)
+    assert replaced.dtype == np.uint8 and 0 < replaced.mean() < 1
+    assert "16 times the work of the result alone" in feedback.textLog()
+    layer = QgsRasterLayer(files["UNCERTAINTY_MASK"], "m")
+    loaded = context.layerToLoadOnCompletionDetails(files["UNCERTAINTY_MASK"])
+    loaded.postProcessor().postProcessLayer(layer, context, feedback)
+    (entry,) = layer.renderer().classes()
+    assert entry.value == 1 and "bicubic" in entry.label and loaded.name.endswith(" x2 bicubic")
+
+
+@pytest.mark.parametrize(
+    "options, reason",
+    [
+        ({"UNCERTAINTY_MODELS": "any-x4"}, "enlarges 4 times, not 2 times"),
+        ({"UNCERTAINTY_MODELS": "any-x2; any-x2"}, "named twice"),
+        ({"UNCERTAINTY_MASK": "m.tif"}, "needs a limit"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_in_a_sentence(run, sample_raster, tmp_path, options, reason):
+    from qgis.core import QgsProcessingException
+
+    files = {name: str(tmp_path / value) for name, value in options.items() if value.endswith(".tif")}
+    result, path = tmp_path / "result.tif", tmp_path / "u.tif"
+    given = {**options, **files, "OUTPUT": str(result), "UNCERTAINTY": str(path)}
+    with pytest.raises(QgsProcessingException, match=reason):
+        run(sample_raster, MODEL="s2-rgbn-x2", EXTENT=_upper_left(sample_raster, 24), **given)
+    assert not result.exists() and not path.exists()
 
 
 def _upper_left(path, pixels):

@@ -191,36 +191,3 @@ def test_a_file_that_is_no_onnx_model(tmp_path):
 )
 def test_the_many_words_for_out_of_memory(error, expected):
     assert is_out_of_memory(error) is expected
-
-
-class Leaning(Doubling):
-    """A network whose answer depends on how the image is turned: it adds a ramp to the right."""
-
-    def forward(self, batch):
-        fine = super().forward(batch)
-        return fine + np.linspace(0, 0.02, fine.shape[-1], dtype=np.float32)
-
-
-def test_the_spread_takes_the_place_of_the_result(monkeypatch):
-    pixels = np.full((3, 8, 12), 3000, np.uint16)
-    engine = load(monkeypatch, network_card(), Leaning(), output_type="float32", spread=True)
-    out, statistics = infer(engine, pixels, crop=Window(2, 1, 9, 6))
-    ramp, down = np.linspace(0, 200, 24), np.linspace(0, 200, 16)[:, None]
-    views = [np.broadcast_to(v, (16, 24)) for v in (ramp, ramp[::-1], down, down[::-1])]
-    expected = np.std([*views, *views], axis=0)[2:14, 4:22]
-    assert out.dtype == np.float32 and out.shape == (3, 12, 18)
-    np.testing.assert_allclose(out[0], expected, atol=0.05)
-    assert np.isnan(statistics["consistency_sum"])
-
-
-def test_bicubic_takes_over_where_the_spread_is_above_the_limit(monkeypatch):
-    pixels = np.random.default_rng(2).integers(2000, 4000, (3, 8, 8)).astype(np.uint16)
-    deviation, _ = infer(load(monkeypatch, network_card(), Leaning(), output_type="float32", spread=True), pixels)
-    plain, _ = infer(load(monkeypatch, network_card(), Leaning()), pixels)
-    limit = float(np.median(deviation))
-    guarded, _ = infer(load(monkeypatch, network_card(), Leaning(), spread_limit=limit), pixels)
-    safe = np.round(enlarge_cubic(pixels.astype(np.float64), 2))
-    uncertain = deviation > limit
-    assert 0.2 < uncertain.mean() < 0.8
-    np.testing.assert_array_equal(guarded[~uncertain], plain[~uncertain])
-    np.testing.assert_allclose(guarded[uncertain], safe[uncertain], atol=1)

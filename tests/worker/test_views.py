@@ -59,3 +59,18 @@ def test_small_tiles_have_a_spread_too(shape):
     image = np.random.default_rng(1).random(shape)
     first, deviation = spread(image, leaning)
     assert deviation.shape == first.shape == (shape[0], 2 * shape[1], 2 * shape[2])
+
+
+def test_further_models_enter_the_deviation_but_not_the_result():
+    def brighter(image):
+        return leaning(image) * 1.5
+
+    first, deviation = spread(IMAGE, leaning, others=[brighter, leaning])
+    results = []
+    for model in (leaning, brighter, leaning):
+        for turns in range(4):
+            turned = np.rot90(IMAGE, turns, (1, 2))
+            results.append(np.rot90(model(turned), -turns, (1, 2)))
+            results.append(np.rot90(model(turned[:, :, ::-1])[:, :, ::-1], -turns, (1, 2)))
+    np.testing.assert_array_equal(first, leaning(IMAGE))
+    np.testing.assert_allclose(deviation, np.std(results, axis=0), atol=1e-9)

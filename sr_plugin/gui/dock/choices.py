@@ -23,16 +23,15 @@ class DockChoices:
         self._wanted_for: Tuple[str, str] = ("", "")
 
     def values(self) -> Dict[str, Any]:
-        """All choices as JSON-serialisable values; the output file is none of them, so that nothing is overwritten."""
+        """All choices as JSON-serialisable values; files to be written are none of them."""
         panel = self._panel
-        output = {k: v for k, v in panel.output_section.parameters().items() if k != "OUTPUT"}
         return {
             "layer": self._layer_id(),
             "bands": panel.band_section.numbers() if panel.band_section.by_hand else [],
             "model": panel.model_section.reference(),
             "area": panel.area_section.choices(),
             "device": panel.device_section.device(),
-            "output": output,
+            "output": panel.output_section.choices(),
             "follow": panel.run_bar.follow.isChecked(),
         }
 
@@ -52,7 +51,7 @@ class DockChoices:
         if values.get("device"):
             panel.device_section.set_device(str(values["device"]))
         if isinstance(values.get("output"), dict):
-            panel.output_section.set_parameters(values["output"])
+            panel.output_section.set_choices(values["output"])
         if isinstance(values.get("follow"), bool):
             panel.run_bar.follow.setChecked(values["follow"])
         self.restore_bands()

@@ -12,6 +12,7 @@ from qgis.PyQt.QtWidgets import QCheckBox, QFormLayout, QVBoxLayout, QWidget
 
 from sr_plugin.core.card import ModelCard
 from sr_plugin.gui.dock.section import Section
+from sr_plugin.gui.dock.uncertainty_choice import UncertaintyChoice
 from sr_plugin.gui.elided_combo import ElidedComboBox
 from sr_plugin.processing import settings
 from sr_plugin.processing.superresolve_parameters import OUTPUT_TYPES, SAME_TYPE
@@ -113,6 +114,8 @@ class OutputSection(Section):
         for box in (self.exact, self.luminance, self.cog):
             boxes.addWidget(box)
         form.addRow(boxes)
+        self.uncertainty = UncertaintyChoice()
+        form.addRow(self.uncertainty)
         return self.advanced
 
     def _connect(self) -> None:
@@ -121,6 +124,7 @@ class OutputSection(Section):
         for box in (self.consistency, self.exact, self.luminance, self.cog):
             box.toggled.connect(self._on_changed)
         self.tile.valueChanged.connect(self._on_changed)
+        self.uncertainty.changed.connect(self._on_changed)
         self.file.fileChanged.connect(self._on_file_changed)
 
     def set_model(self, card: Optional[ModelCard], chosen_bands: int, layer_bands: int) -> None:
@@ -132,6 +136,7 @@ class OutputSection(Section):
         deep = card is not None and card.reach is not None and card.effective_reach is not None
         self.exact.setVisible(deep and card.effective_reach < card.reach)
         self.other_combo.setEnabled(layer_bands > chosen_bands)
+        self.uncertainty.set_model(card, chosen_bands)
 
     def output(self) -> str:
         """Value of the OUTPUT parameter."""
@@ -149,8 +154,15 @@ class OutputSection(Section):
 
     def parameters(self) -> Dict[str, Any]:
         """The parameters that are chosen here."""
+        files = {"OUTPUT": self.output(), **self.uncertainty.parameters(self.output())}
+        return {**files, **self._plain_choices()}
+
+    def choices(self) -> Dict[str, Any]:
+        """What is chosen, for the memory of the project; files are none of it, so that nothing is overwritten."""
+        return {**self._plain_choices(), **self.uncertainty.choices()}
+
+    def _plain_choices(self) -> Dict[str, Any]:
         return {
-            "OUTPUT": self.output(),
             "OUTPUT_TYPE": self.type_combo.currentData(),
             "OTHER_BANDS": self.other_combo.currentData(),
             "CONSISTENCY": self.consistency.isChecked(),
@@ -161,8 +173,8 @@ class OutputSection(Section):
             "COG": self.cog.isChecked(),
         }
 
-    def set_parameters(self, values: Mapping[str, Any]) -> None:
-        """Choose what :meth:`parameters` gave; what is missing or unknown is left as it is. The file is not taken."""
+    def set_choices(self, values: Mapping[str, Any]) -> None:
+        """Choose what :meth:`choices` gave; what is missing or unknown is left as it is."""
         for combo, name in (
             (self.type_combo, "OUTPUT_TYPE"),
             (self.other_combo, "OTHER_BANDS"),
@@ -182,6 +194,7 @@ class OutputSection(Section):
         tile = values.get("TILE_SIZE")
         if isinstance(tile, int) and not isinstance(tile, bool):
             self.tile.setValue(tile)
+        self.uncertainty.set_choices(values)
 
     def _on_changed(self, _value: Any = None) -> None:
         self.output_changed.emit()

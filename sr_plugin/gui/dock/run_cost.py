@@ -10,6 +10,7 @@ import numpy as np
 from sr_plugin.core.card import ModelCard
 from sr_plugin.core.grid import Extent, Window
 from sr_plugin.core.pixel_type import common_type
+from sr_plugin.core.uncertainty import BESIDE, DEVIATION, REPLACED
 from sr_plugin.gui.dock.layer_facts import LayerFacts
 from sr_plugin.pipeline.prepare import prepare_run
 from sr_plugin.pipeline.request import SilentFeedback, SuperResolveRequest
@@ -26,7 +27,7 @@ class ResultSize:
 
     Attributes:
         width, height, bands: in pixels.
-        disk_bytes: the most that it takes on disk, overviews included.
+        disk_bytes: the most that it, and what is written beside it, takes on disk, overviews included.
     """
 
     width: int
@@ -45,7 +46,7 @@ def result_size(
         card: the model.
         numbers: the bands that are fed in, at least one.
         area: the pixels to be super-resolved.
-        choices: parameters of the algorithm; OTHER_BANDS and OUTPUT_TYPE count.
+        choices: parameters of the algorithm; OTHER_BANDS, OUTPUT_TYPE and what is written beside the result count.
     """
     carried = [b.number for b in facts.infos if b.number not in numbers] if choices["OTHER_BANDS"] == "enlarge" else []
     bands = card.output_count(len(numbers)) + len(carried)
@@ -54,6 +55,9 @@ def result_size(
     if kind == SAME_TYPE:
         kind = common_type([info.pixel_type for info in facts.bands([*numbers, *carried])]).name
     raw = width * height * bands * np.dtype(kind).itemsize
+    beside = {"UNCERTAINTY": DEVIATION, "UNCERTAINTY_MASK": REPLACED}
+    types = [BESIDE[name][0] for parameter, name in beside.items() if choices.get(parameter)]
+    raw += width * height * (bands - len(carried)) * sum(np.dtype(each).itemsize for each in types)
     return ResultSize(width, height, bands, int(raw * _OVERVIEWS))
 
 
@@ -64,7 +68,7 @@ def run_request(
 
     Args:
         extent: the area in the raster's own coordinates, None for the whole raster.
-        output: path of the result.
+        output: path of the result; what is written beside it counts, under any name.
     """
     kind = parameters["OUTPUT_TYPE"]
     return SuperResolveRequest(
@@ -83,6 +87,9 @@ def run_request(
         luminance=parameters["LUMINANCE"],
         exact=parameters["EXACT"],
         cog=parameters["COG"],
+        uncertainty=output + ".uncertainty.tif" if parameters.get("UNCERTAINTY") else "",
+        uncertainty_limit=parameters.get("UNCERTAINTY_LIMIT"),
+        uncertainty_mask=output + ".bicubic.tif" if parameters.get("UNCERTAINTY_MASK") else "",
     )
 
 

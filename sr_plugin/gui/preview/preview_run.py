@@ -15,8 +15,11 @@ from sr_plugin.processing.result_style import apply_look, look_for_result
 if TYPE_CHECKING:
     from sr_plugin.pipeline.superresolve import SessionFactory
 
-#: What a preview leaves out: polygons cost time to read, and the rest concerns the file only.
-_LEFT_OUT = {"MASK": None, "COG": False, "KEEP_PARTIAL": False, "CREATE_OPTIONS": "", "TILE_SIZE": 0}
+#: What a preview leaves out: polygons cost time to read, and the rest concerns the files only.
+_LEFT_OUT = {
+    **{"MASK": None, "COG": False, "KEEP_PARTIAL": False, "CREATE_OPTIONS": "", "TILE_SIZE": 0},
+    **{"UNCERTAINTY": None, "UNCERTAINTY_MASK": None},
+}
 #: Side of a tile: small enough that a cancelled preview holds up the next one for a moment only.
 TILE = 256
 
@@ -99,7 +102,7 @@ class PreviewRun:
 
     def layer(self, result: SuperResolveResult) -> QgsRasterLayer:
         """The result as a layer that looks like its source."""
-        from sr_plugin.processing.superresolve import bands_one_for_one
+        from sr_plugin.processing.result_loading import bands_one_for_one
 
         look = self._algorithm.look or None
         if look is not None:

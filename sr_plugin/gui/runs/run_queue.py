@@ -25,6 +25,10 @@ from sr_plugin.gui.runs.result_layers import load_results
 from sr_plugin.gui.runs.run import ALGORITHM, Run, RunFeedback, RunState
 from sr_plugin.processing.history import remember_run
 from sr_plugin.processing.translation import tr
+from sr_plugin.processing.uncertainty_parameters import DESTINATIONS
+
+#: Parameters that name files to be written.
+_FILES = ("OUTPUT", "CHANGES", *DESTINATIONS)
 
 
 class _Task:
@@ -140,7 +144,8 @@ class RunQueue(QObject):
 
     def busy_outputs(self) -> Set[str]:
         """Paths that a run writes to, or is waiting to write to; without those that Processing will choose."""
-        outputs = {str(run.parameters.get("OUTPUT", "")) for run in self.runs if not run.ended}
+        running = [run.parameters for run in self.runs if not run.ended]
+        outputs = {str(parameters.get(name, "")) for parameters in running for name in _FILES}
         return {path for path in outputs if os.path.isabs(path)}
 
     def shut_down(self, wait_seconds: float = 10.0) -> None:
@@ -171,7 +176,7 @@ class RunQueue(QObject):
         if algorithm is None:
             self._finish(run, RunState.FAILED, tr("The Processing provider of the plugin is not loaded."))
             return
-        current = _Task(run, algorithm, _to_load(run.parameters, algorithm))
+        current = _Task(run, algorithm, _to_load(run.parameters))
         run.listen(current.feedback)
         problem = current.problem()
         if problem:
@@ -264,13 +269,11 @@ def _project_layer(name: str) -> Optional[QgsMapLayer]:
     return layers.get(name) or next(same, None)
 
 
-def _to_load(parameters: Dict[str, Any], algorithm: QgsProcessingAlgorithm) -> Dict[str, Any]:
-    """The parameters with outputs that are loaded into the project."""
-    wanted = {"OUTPUT": parameters.get("OUTPUT") or "TEMPORARY_OUTPUT"}
-    for definition in algorithm.destinationParameterDefinitions():
-        if parameters.get(definition.name()):
-            wanted[definition.name()] = parameters[definition.name()]
-    return {**parameters, **{name: _loaded(output) for name, output in wanted.items()}}
+def _to_load(parameters: Dict[str, Any]) -> Dict[str, Any]:
+    """The parameters with files that are loaded into the project."""
+    wanted = {name: parameters[name] for name in _FILES if parameters.get(name)}
+    files = {"OUTPUT": "TEMPORARY_OUTPUT", **wanted}
+    return {**parameters, **{name: _loaded(output) for name, output in files.items()}}
 
 
 def _loaded(output: Any) -> QgsProcessingOutputLayerDefinition:
