@@ -48,7 +48,7 @@ def first_version() -> dict:
 
 def entry(request: AnyRequest) -> dict:
     """An entry of a run with steps."""
-    steps = [{"output": OUTPUT, "digest": DIGEST, "tiles": 9}]
+    steps = [{"output": OUTPUT, "digest": DIGEST, "tiles": 9, "beside": ["./uncertainty.tif"]}]
     return {**FACTS, "version": 2, "request": request_to_wire(request), "steps": steps, "tile_steps": 1}
 
 

@@ -105,7 +105,7 @@ def test_a_product_goes_on_and_is_loaded_as_by_its_algorithm(desktop, in_this_pr
     parameters = {"INPUT": str(root), "MODEL": "nearest:2", "ONE_FILE_PER_BAND": True}
     interrupt_algorithm("superresolvesentinel2", OUTPUT=str(tmp_path / "fine.tif"), **parameters)
     (row,) = open_dock(desktop).rows
-    assert row.status.startswith("Sentinel-2 product, ") and "% done" in row.status
+    assert row.status.startswith("Sentinel-2, ") and "%\u00a0done" in row.status
     run = run_of_first_row(desktop)
     assert run.title == f"{root.name}, nearest:2"
     layer = project.mapLayer(run.layer_id)
@@ -154,7 +154,7 @@ def test_a_continued_run_goes_on_and_leaves_the_list(desktop, scene, project, tm
     listed = open_dock(desktop)
     (row,) = listed.rows
     assert listed.isVisibleTo(desktop.dock) and row.continue_button.isVisibleTo(listed)
-    assert "% done" in row.status and row.discard_button.text() == "Discard…"
+    assert "%\u00a0done" in row.status and row.discard_button.text() == "Discard…"
     row.continue_button.click()
     run = desktop.queue.runs[-1]
     settle(desktop)

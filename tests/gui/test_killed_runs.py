@@ -83,7 +83,7 @@ def test_all_bands_of_a_sentinel2_product(desktop, project, killed, tmp_path):
     name = "superres:superresolvesentinel2"
     killed(algorithm(name, parameters), parameters["OUTPUT"])
     (row,) = open_dock(desktop).rows
-    assert row.status.startswith("Sentinel-2 product, ") and row.job.done >= 9
+    assert row.status.startswith("Sentinel-2, ") and row.job.done >= 9
     run = run_of_first_row(desktop, 240)
     layer = project.mapLayer(run.layer_id)
     assert layer.source() == parameters["OUTPUT"] and layer.name() == f"{root.name} 10 m"
@@ -126,7 +126,7 @@ def test_a_command_on_a_landsat_product(desktop, project, killed, tmp_path):
     command += ["--model", "bicubic:3", "--bands", "SR_B4,nir08", "--align-to", target, "--tile", "2", "--quiet"]
     killed([*command, "--reflectance"], str(tmp_path / "out.tif"))
     (row,) = open_dock(desktop).rows
-    assert row.status.startswith("Landsat product, ")
+    assert row.status.startswith("Landsat, ")
     os.remove(target)
     run = run_of_first_row(desktop, 240)
     made = write_raster(target, np.ones((1, 70, 80), np.uint8), (399800.0, 10.0, 0.0, 4182400.0, 0.0, -10.0))

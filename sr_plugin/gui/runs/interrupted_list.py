@@ -18,7 +18,7 @@ from sr_plugin.processing.translation import tr
 
 _READ = "interrupted"
 #: Rows that are seen without scrolling.
-_ROWS_IN_SIGHT = 2
+_ROWS_IN_SIGHT = 3
 
 
 class InterruptedList(QWidget):

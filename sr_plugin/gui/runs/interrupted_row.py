@@ -21,7 +21,7 @@ def kind_of(request: AnyRequest) -> str:
     """What is super-resolved, where it is no plain raster."""
     if isinstance(request, SeriesRequest):
         return tr("Series of {}").format(len(request.views))
-    kinds = {SENTINEL2: tr("Sentinel-2 product"), LANDSAT: tr("Landsat product")}
+    kinds = {SENTINEL2: "Sentinel-2", LANDSAT: "Landsat"}
     return kinds.get(request.satellite, "") if isinstance(request, ProductRequest) else ""
 
 
@@ -35,14 +35,12 @@ def _spoken_share(job: InterruptedJob) -> str:
     if job.done >= job.tiles:
         return tr("all tiles done, but not the last step")
     # Rounded down: 100 % would say that it is whole.
-    return tr("{percent} % done").format(percent=int(100 * job.share))
+    return tr("{percent}\u00a0%\u00a0done").format(percent=int(100 * job.share))
 
 
 def spoken_standing(job: InterruptedJob) -> str:
     """How an interrupted run stands, in one line."""
-    moment = QDateTime.fromMSecsSinceEpoch(int(1000 * job.stopped))
-    when = QLocale().toString(moment, QLocale.FormatType.ShortFormat)
-    text = ", ".join(part for part in (kind_of(job.request), _spoken_share(job), when) if part)
+    text = ", ".join(part for part in (kind_of(job.request), _spoken_share(job)) if part)
     if job.standing == Standing.CONTINUABLE and not can_go_on_here(job.request):
         return tr("{}; it goes on by the command that started it").format(text)
     reasons = {
@@ -76,22 +74,25 @@ class InterruptedRow(QWidget):
         self._status = QLabel(spoken_standing(job))
         self._status.setWordWrap(True)
         self._status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._status.setToolTip(tr("Input: {}").format(inputs_of(job.request)))
+        moment = QDateTime.fromMSecsSinceEpoch(int(1000 * job.stopped))
+        when = QLocale().toString(moment, QLocale.FormatType.ShortFormat)
+        self._status.setToolTip(tr("Stopped: {when}\nInput: {input}").format(when=when, input=inputs_of(job.request)))
         continuable = job.standing == Standing.CONTINUABLE
         goes_on = continuable and can_go_on_here(job.request)
         self.continue_button = self._button(tr("Continue"), tr("Go on where the run stopped"), self.continue_requested)
         self.continue_button.setVisible(goes_on)
         text = tr("Discard…") if continuable else tr("Clean up…")
         self.discard_button = self._button(text, tr("Delete what was done"), self.discard_requested)
-        top = QHBoxLayout()
-        top.addWidget(title, 1)
-        top.addWidget(self.continue_button)
-        top.addWidget(self.discard_button)
+        # The name has a line of its own: beside the buttons of a narrow panel little of it would be seen.
+        below = QHBoxLayout()
+        below.addWidget(self._status, 1)
+        for button in (self.continue_button, self.discard_button):
+            below.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(2)
-        layout.addLayout(top)
-        layout.addWidget(self._status)
+        layout.addWidget(title)
+        layout.addLayout(below)
 
     @property
     def status(self) -> str:
