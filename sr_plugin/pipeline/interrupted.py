@@ -51,6 +51,7 @@ class InterruptedJob:
         stopped: when it last got on, seconds since 1970.
         standing: what can be done with it.
         entry: its file in the index.
+        whole: results that are whole already, and stay whatever is done.
     """
 
     request: AnyRequest
@@ -64,6 +65,7 @@ class InterruptedJob:
     stopped: float
     standing: Standing
     entry: str
+    whole: Tuple[str, ...] = ()
 
     @property
     def run(self) -> SuperResolveRequest:
@@ -133,6 +135,7 @@ def _read(path: str, values: Mapping[str, Any]) -> InterruptedJob:
         stopped=_changed(record) or _changed(files.journal) or _changed(files.raster) or started,
         standing=_standing(request, last, str(values["source"]), sources),
         entry=path,
+        whole=tuple(step.output for step in steps if step.output in results(request) and _is_whole(step)),
     )
 
 
@@ -181,9 +184,13 @@ def _changed(path: str) -> float:
         return 0.0
 
 
+def _is_whole(step: Step) -> bool:
+    return read_record(step.output, step.digest) is not None
+
+
 def _done(step: Step) -> int:
     """Tiles that are whole: all of a step that is, else those that its journal tells of."""
-    if read_record(step.output, step.digest) is not None:
+    if _is_whole(step):
         return step.tiles
     return _count(partial_files(step.output, step.digest).journal)
 
@@ -199,7 +206,7 @@ def _count(journal: str) -> int:
 
 def _standing(request: AnyRequest, last: Step, digest: str, sources: Tuple[str, ...]) -> Standing:
     partial = all(os.path.exists(name) for name in _partials(last))
-    if not partial and read_record(last.output, last.digest) is None:
+    if not partial and not _is_whole(last):
         return Standing.PARTIAL_GONE
     # Without files behind it, nobody can tell that a source is still the same.
     if not digest or not all(os.path.exists(name) or is_side_file(name) for name in sources):
@@ -226,7 +233,7 @@ def discard(job: InterruptedJob) -> None:
                 locks.enter_context(OutputLock(output))
         for step in job.steps:
             in_between = step.output not in results(job.request)
-            whole = in_between and read_record(step.output, step.digest) is not None
+            whole = in_between and _is_whole(step)
             kept = [name for path in step.outputs for name in _kept_under(part_stem(path, step.digest))]
             for name in (*kept, *((step.output,) if whole else ())):
                 _delete(name)

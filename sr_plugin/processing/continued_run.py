@@ -35,13 +35,13 @@ def can_go_on_here(request: AnyRequest) -> bool:
         return True
     if isinstance(request, SuperResolveRequest):
         return not (request.gaps_as_mask or request.fusion)
-    if request.run.compares_views:
+    if request.run.compares_views or request.run.luminance:
         return False
     if request.satellite == SENTINEL2:
         bands = set(request.selection.bands) <= set(BANDS_OF_SENTINEL2)
         return bands and request.target is None and not request.selection.reflectance
     bands = set(request.selection.bands) <= set(superresolvelandsat_parameters.BANDS)
-    return request.satellite == LANDSAT and bands and not request.run.luminance
+    return request.satellite == LANDSAT and bands
 
 
 def continued_run(job: InterruptedJob) -> Tuple[str, Dict[str, Any]]:

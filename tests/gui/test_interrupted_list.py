@@ -263,6 +263,15 @@ def test_discard_asks_first(desktop, scene, tmp_path):
     assert os.listdir(tmp_path) == ["input.tif"] and not listed.rows
 
 
+def test_the_question_names_what_is_whole_and_stays(desktop, scene, tmp_path):
+    from dataclasses import replace
+
+    interrupt(scene.source(), tmp_path / "result.tif")
+    listed = open_dock(desktop)
+    listed.ask_to_discard(replace(listed.rows[0].job, whole=(str(tmp_path / "image.tif"),)))
+    assert listed.question.informativeText().endswith("The input is not touched. 'image.tif' is whole and stays.")
+
+
 def test_what_cannot_go_on_can_only_be_cleaned_up(desktop, scene, tmp_path):
     interrupt(scene.source(), tmp_path / "result.tif")
     os.utime(scene.source(), (1, 1))

@@ -29,7 +29,7 @@ def killed(project_dir, worker_python):
     def go(command, output, lines=10):
         environment = {**os.environ, "PYTHONPATH": str(project_dir), "SR_PLUGIN_WORKER_PYTHON": worker_python}
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 240
         try:
             while tiles_of(output) < lines:
                 assert process.poll() is None, process.communicate()

@@ -17,6 +17,7 @@ from sr_plugin.pipeline.any_request import (  # noqa: E402
     request_from_wire,
     request_to_wire,
     results,
+    run_from_wire,
     run_of,
     tile_steps,
 )
@@ -68,6 +69,14 @@ def test_what_is_written_is_read(request_):
 def test_what_is_no_request_is_refused(request_, change):
     with pytest.raises((ValueError, KeyError, TypeError, AttributeError)):
         request_from_wire({**request_to_wire(request_), **change})
+
+
+def test_what_earlier_versions_wrote_is_read():
+    values = json.loads(json.dumps(request_to_wire(RUN)))["run"]
+    for name in [name for name in values if name.startswith("uncertainty")]:
+        del values[name]
+    found = run_from_wire({**values, "spread": False, "spread_limit": 40.5})
+    assert found == dataclasses.replace(RUN, uncertainty_limit=40.5)
 
 
 def test_steps_and_results():

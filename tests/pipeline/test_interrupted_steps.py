@@ -105,6 +105,7 @@ def test_discarding_the_changes_leaves_an_image_that_is_whole(series, tmp_path):
     with pytest.raises(Cancelled):
         fuse(series, InTheStep(2, 5))
     (job,) = interrupted_jobs()
+    assert job.whole == (series.run.output,)
     discard(job)
     assert os.listdir(tmp_path) == ["out.tif"] and interrupted_jobs() == [] and os.listdir(index_folder()) == []
 
@@ -168,6 +169,7 @@ def test_tiles_that_were_whole_are_not_computed_again(computed, tmp_path):
     begin(request, OutputError("no room"))
     (job,) = interrupted_jobs()
     assert job.request == replace(request, run=replace(request.run, tile=64)) and job.done == job.tiles
+    assert job.whole == (), "the stack of bands is no result"
     assert job.standing is Standing.CONTINUABLE
     with RunListing(job.request, Recorder()) as listing:
         feedback = Recorder()

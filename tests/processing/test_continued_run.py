@@ -254,6 +254,9 @@ def test_runs_of_the_command_line_that_no_algorithm_makes(tmp_path):
     product, reflectance = ProductRequest(run, SENTINEL2), BandSelection(reflectance=True)
     assert can_go_on_here(product) and not can_go_on_here(replace(product, selection=reflectance))
     assert not can_go_on_here(replace(product, target=Grid(2, 2)))
+    for options in ({"luminance": True}, {"uncertainty": "u.tif"}):
+        assert can_go_on_here(replace(run, **options))
+        assert not can_go_on_here(replace(product, run=replace(run, **options)))
     landsat = ProductRequest(run, LANDSAT, reflectance, target=Grid(2, 2))
     assert can_go_on_here(landsat) and not can_go_on_here(replace(landsat, selection=BandSelection(("B4",))))
     assert not can_go_on_here(ProductRequest(run, "", target=Grid(2, 2)))

@@ -58,6 +58,8 @@ class InterruptedList(QWidget):
         """Delete what was done of a run, once the user has agreed."""
         text = tr("Delete what was done of '{}'?").format(os.path.basename(job.run.output))
         more = tr("{done} of {tiles} tiles are done. The input is not touched.").format(done=job.done, tiles=job.tiles)
+        for path in job.whole:
+            more = tr("{} '{}' is whole and stays.").format(more, os.path.basename(path))
         buttons = QMessageBox.StandardButton.Cancel
         question = QMessageBox(QMessageBox.Icon.Question, tr("Interrupted run"), text, buttons, self.window())
         question.setInformativeText(more)
