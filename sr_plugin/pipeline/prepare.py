@@ -17,7 +17,7 @@ from sr_plugin.core.errors import EmptyExtent, ParameterError, UnsupportedRaster
 from sr_plugin.core.grid import Grid, Window
 from sr_plugin.core.job import JobPlan
 from sr_plugin.core.locations import plugin_version
-from sr_plugin.core.radiometry import Radiometry, compose
+from sr_plugin.core.radiometry import compose
 from sr_plugin.core.session import PRECISIONS, RunSettings
 from sr_plugin.pipeline.band_choice import carried_bands, choose_bands
 from sr_plugin.pipeline.describe import SessionFactory, find_whole_model
@@ -251,37 +251,24 @@ def _plan(
     margin = chosen_margin(request, cards, gaps, feedback)
     sample = source.read_sample(numbers)
     valid = sample.valid if sample.valid is not None else np.ones(sample.data.shape, bool)
-
-    def scaling_for(model: ModelCard) -> ScalingChoice:
-        return choose_scaling(
+    scalings = [
+        choose_scaling(
             request.normalisation,
-            model.value_range,
+            each.value_range,
             infos[:fed],
             lambda: (sample.data[:fed], valid[:fed]),
             source.sentinel2_offset,
         )
-
-    def radiometry(model: ModelCard) -> Radiometry:
-        return compose(scaling_for(model).bands, model.value_range, model.output_count(fed))
-
-    scaling = scaling_for(card)
-    if scaling.warning:
-        feedback.warning(scaling.warning)
+        for each in cards
+    ]
+    for warning in dict.fromkeys(scaling.warning for scaling in scalings if scaling.warning):
+        feedback.warning(warning)
     plan = JobPlan(
         source=source.identity(numbers),
         grid=source.grid,
         area=area,
         card=card,
-        settings=RunSettings(
-            radiometry=radiometry(card),
-            output_type=pixel_type,
-            device=request.device,
-            precision=request.precision,
-            luminance=request.luminance,
-            fed_bands=fed if fed < len(infos) else 0,
-            consistency=request.consistency,
-            uncertainty=uncertainty_settings(request, cards[1:], radiometry),
-        ),
+        settings=_settings(request, cards, scalings, pixel_type, fed, len(infos)),
         tile=chosen_tile(request, cards, margin, len(infos), area, source.grid.window),
         margin=margin,
         nodata=None if mask_band else chosen_nodata(request, infos, pixel_type, marked_gaps),
@@ -289,7 +276,7 @@ def _plan(
         storage=tuple(request.create_options),
         mask_band=mask_band,
     )
-    output = output_of(request, source, plan, _output_bands(card, infos, fed), scaling)
+    output = output_of(request, source, plan, _output_bands(card, infos, fed), scalings[0])
     beside = outputs_beside(request, plan, output)
     typical = typical_values(sample.data, valid)
     cache = source.row_bytes(numbers, plan.tile, plan.tile + 2 * plan.margin)
@@ -298,11 +285,34 @@ def _plan(
         output=output,
         typical=typical,
         mask=request.mask,
-        scaling=scaling.description,
+        scaling=scalings[0].description,
         estimate=estimated(plan, output, beside),
         source_cache=cache,
         source_files=source.files,
         beside=beside,
+    )
+
+
+def _settings(
+    request: SuperResolveRequest,
+    cards: Sequence[ModelCard],
+    scalings: Sequence[ScalingChoice],
+    pixel_type: str,
+    fed: int,
+    count: int,
+) -> RunSettings:
+    first, *others = [
+        compose(scaling.bands, card.value_range, card.output_count(fed)) for card, scaling in zip(cards, scalings)
+    ]
+    return RunSettings(
+        radiometry=first,
+        output_type=pixel_type,
+        device=request.device,
+        precision=request.precision,
+        luminance=request.luminance,
+        fed_bands=fed if fed < count else 0,
+        consistency=request.consistency,
+        uncertainty=uncertainty_settings(request, cards[1:], others),
     )
 
 

@@ -114,7 +114,11 @@ class TileWriter:
         if layers is not None:
             mask = self._cut_out(item, layers[0])
             for spec, pixels in zip(self._run.beside, layers[1:]):
-                self._mark_nodata(item, pixels, spec.nodata)
+                if mask is not None:
+                    # A gap of the result is one of all its bands; what lies beside it has a value for gaps instead.
+                    pixels[:, mask == 0] = spec.nodata
+                else:
+                    self._mark_nodata(item, pixels, spec.nodata)
             self._output.writer.write(layers, output_window(self._run, item.tile.index), mask)
             self._output.count(layers, mask)
             self._unflushed += sum(pixels.nbytes for pixels in layers)

@@ -150,19 +150,19 @@ def _may_be_same(one: BandSpec, other: BandSpec) -> bool:
 
 
 def uncertainty_settings(
-    request: SuperResolveRequest, cards: Sequence[ModelCard], radiometry: Callable[[ModelCard], Radiometry]
+    request: SuperResolveRequest, cards: Sequence[ModelCard], radiometries: Sequence[Radiometry]
 ) -> Optional[UncertaintySettings]:
     """What a tile is asked for; None where the request wants no uncertainty.
 
     Args:
         request: what is asked for, checked.
         cards: further models.
-        radiometry: the maps between the data and a model.
+        radiometries: the maps between the data and each of them.
     """
     if not request.compares_views:
         return None
     wanted = ((DEVIATION, request.uncertainty), (REPLACED, request.uncertainty_mask))
-    models = tuple(FurtherModel(card, radiometry(card)) for card in cards)
+    models = tuple(FurtherModel(card, radiometry) for card, radiometry in zip(cards, radiometries))
     return UncertaintySettings(tuple(name for name, path in wanted if path), request.uncertainty_limit or 0.0, models)
 
 

@@ -29,7 +29,6 @@ from sr_plugin.processing.layer_source import (
     why_not_readable,
 )
 from sr_plugin.processing.mask_source import mask_polygons
-from sr_plugin.processing.result_loading import ResultLoading
 from sr_plugin.processing.result_style import look_of
 from sr_plugin.processing.runtime_check import can_run_models
 from sr_plugin.processing.translation import tr
@@ -350,6 +349,9 @@ class SuperResolveAlgorithm(Algorithm):
         self, request: SuperResolveRequest, result: SuperResolveResult, context: QgsProcessingContext
     ) -> None:
         """Names, looks and notes of the files where they will be loaded into a project."""
+        # Imported here: loading the plugin must stay fast.
+        from sr_plugin.processing.result_loading import ResultLoading
+
         ResultLoading(self, context, self._layer_name, self._look).prepare(request, result)
 
     def result_name(self, result: SuperResolveResult) -> str:

@@ -53,7 +53,9 @@ def uncertainty_parameters() -> List[QgsProcessingParameterDefinition]:
             advanced=True,
         ),
         _with_help(
-            QgsProcessingParameterRasterDestination("UNCERTAINTY", tr("Uncertainty"), None, True, False),
+            QgsProcessingParameterRasterDestination(
+                "UNCERTAINTY", tr("Uncertainty (eight times the work)"), None, True, False
+            ),
             tr(
                 "A second raster: for each pixel and band the standard deviation of what the model makes of eight "
                 "flipped and turned copies of the input, in units of the data. High values are guesses; low ones may "

@@ -29,7 +29,7 @@ _SAMPLE_PIXELS = 250_000
 
 def replaced_legend() -> List[LegendEntry]:
     """Entry of the map of where bicubic took the place of the result; what is the model's stays transparent."""
-    return [(1, (230, 97, 1, 190), tr("bicubic in place of the model's result"))]
+    return [(1, (230, 97, 1, 190), tr("taken from bicubic"))]
 
 
 class UncertaintyLook(QgsProcessingLayerPostProcessorInterface):

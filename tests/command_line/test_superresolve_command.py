@@ -238,10 +238,5 @@ def test_an_uncertainty_is_written_beside_the_result(command, make_raster, tmp_p
     assert found.shape == replaced.shape == read_raster(files["o"]).shape == (4, 48, 48)
     np.testing.assert_array_equal(replaced, found > 300)
     assert 0 < replaced.mean() < 1
-    for wrong, reason in (
-        (["--uncertainty", files["u"], "--uncertainty-model", "any-x4"], "enlarges 4 times, not 2 times"),
-        (["--uncertainty-mask", files["m"]], "needs a limit"),
-        (["--uncertainty", files["u"], "--align-to", files["o"]], "aligned to another grid has no uncertainty"),
-    ):
-        done = command(*line, *wrong)
-        assert done.returncode == 1 and reason in done.stderr, done.stderr
+    done = command(*line, "--uncertainty", files["u"], "--uncertainty-model", "any-x4")
+    assert done.returncode == 1 and "enlarges 4 times, not 2 times" in done.stderr, done.stderr

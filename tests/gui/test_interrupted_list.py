@@ -209,7 +209,7 @@ def test_a_continued_run_has_its_uncertainty_too(desktop, scene, project, tmp_pa
 
     pytest.importorskip("onnxruntime")
     beside = dict(uncertainty=str(tmp_path / "u.tif"), uncertainty_mask=str(tmp_path / "m.tif"))
-    options = dict(uncertainty_limit=40.25, uncertainty_models=("any-x2",), extent=_corner(scene, 40), **beside)
+    options = dict(uncertainty_limit=40.25, extent=_corner(scene, 32), **beside)
     request = interrupt(scene.source(), tmp_path / "result.tif", 2, model="s2-rgbn-x2", **options)
     (row,) = open_dock(desktop).rows
     row.continue_button.click()
@@ -225,6 +225,22 @@ def test_a_continued_run_has_its_uncertainty_too(desktop, scene, project, tmp_pa
     superresolve(whole, None, local)
     for name in fresh:
         np.testing.assert_array_equal(read_raster(getattr(request, name)), read_raster(getattr(whole, name)))
+
+
+def test_further_models_are_asked_for_again(desktop, scene, tmp_path):
+    from dataclasses import replace
+
+    from sr_plugin.processing.continued_run import continued_parameters
+
+    interrupt(scene.source(), tmp_path / "result.tif")
+    job = open_dock(desktop).rows[0].job
+    assert not any("UNCERTAINTY" in name for name in continued_parameters(job))
+    models = ("any-x2", str(tmp_path / "mine.onnx"))
+    request = replace(job.request, uncertainty="u.tif", uncertainty_limit=0.25, uncertainty_models=models)
+    asked = continued_parameters(replace(job, request=request))
+    given = {name: value for name, value in asked.items() if "UNCERTAINTY" in name}
+    models_text = f"any-x2; {tmp_path / 'mine.onnx'}"
+    assert given == {"UNCERTAINTY": "u.tif", "UNCERTAINTY_LIMIT": 0.25, "UNCERTAINTY_MODELS": models_text}
 
 
 def _corner(layer, pixels):

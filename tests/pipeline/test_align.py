@@ -56,6 +56,14 @@ def test_the_raster_aligned_to_is_never_written_over(request_, tmp_path):
     plan_alignment(request_, TARGET, SOURCE, "layer", (), (str(tmp_path / "gone.tif"),))
 
 
+@pytest.mark.parametrize("asked", [{"uncertainty": "u.tif"}, {"uncertainty_limit": 3.0}])
+def test_what_is_aligned_has_no_uncertainty(request_, asked):
+    from dataclasses import replace
+
+    with pytest.raises(ParameterError, match="aligned to another grid has no uncertainty"):
+        plan_alignment(replace(request_, **asked), TARGET, SOURCE, "layer")
+
+
 def test_an_extent_narrows_the_target_to_its_pixels(request_):
     from dataclasses import replace
 

@@ -127,3 +127,67 @@ def test_a_container_may_use_less_than_the_machine_has(monkeypatch, tmp_path):
     assert total_memory() == machine
     limit.write_text("123456789\n")
     assert total_memory() == 123456789
+
+
+@pytest.fixture
+def uncertain(make_raster, scene, tmp_path, monkeypatch):
+    """Prepare runs of a shipped model, each with files of its own."""
+    monkeypatch.setenv("SR_PLUGIN_CACHE", str(tmp_path / "cache"))
+    source = make_raster(scene, descriptions=("B04", "B03", "B02", "B08"))
+
+    def prepare(model="s2-rgbn-x2", **options):
+        request = SuperResolveRequest(source, str(tmp_path / "o.tif"), model, tile=64, **options)
+        return prepare_run(request, SilentFeedback())
+
+    return prepare
+
+
+def test_an_uncertainty_is_estimated_from_plain_runs_until_one_was_measured(uncertain, tmp_path):
+    plain, path = uncertain(), str(tmp_path / "u.tif")
+    assert uncertain(uncertainty=path).estimate.seconds is None
+    remember_speed(plain.plan, 7.0, start_seconds=1.0)
+    assert plain.estimate.seconds is None and uncertain().estimate.seconds == pytest.approx(7.0)
+    single = uncertain(uncertainty=path)
+    assert single.estimate.seconds == pytest.approx(1.0 + 8 * 6.0, rel=0.01)
+    both = dict(uncertainty=path, uncertainty_models=("any-x2",))
+    assert uncertain(**both).estimate.seconds is None
+    remember_speed(uncertain("any-x2").plan, 4.0, start_seconds=1.0)
+    # Both read the margin of the one that reaches further.
+    assert uncertain(**both).estimate.seconds == pytest.approx(2.0 + 8 * (6.0 + 3.0), rel=0.4)
+    remember_speed(single.plan, 33.0)
+    assert uncertain(uncertainty=path).estimate.seconds == pytest.approx(33.0)
+
+
+def test_files_beside_the_result_need_room_too(uncertain, tmp_path, monkeypatch):
+    import shutil
+    from collections import namedtuple
+
+    from sr_plugin.core.errors import DiskFull
+
+    plain = uncertain().estimate
+    options = dict(uncertainty=str(tmp_path / "u.tif"), uncertainty_mask=str(tmp_path / "m.tif"), uncertainty_limit=9)
+    estimate = uncertain(**options).estimate
+    pixels = 4 * 300 * 340
+    assert estimate.pixels == plain.pixels == pixels
+    assert estimate.disk_bytes - plain.disk_bytes == pytest.approx(pixels * (4 + 1) * 4 / 3, rel=0.01)
+    assert uncertain(cog=True, **options).estimate.temporary_bytes == estimate.disk_bytes
+    usage = namedtuple("usage", "total used free")
+    enough = int(plain.disk_bytes * 0.8)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(1 << 40, 0, enough))
+    uncertain()
+    with pytest.raises(DiskFull, match=f"{estimate.disk_bytes / 1e6:.0f} MB"):
+        uncertain(**options)
+
+
+def test_comparing_views_takes_memory_of_its_own(monkeypatch):
+    from sr_plugin.core.catalogue import find_model
+    from sr_plugin.pipeline import memory
+
+    first, other = find_model("s2-rgbn-x4"), find_model("any-x4")
+    tight = None
+    for gibibytes in range(1, 64):
+        monkeypatch.setattr(memory, "total_memory", lambda size=gibibytes: size << 30)
+        sides = [choose_tile(first, 35, 4, compared=cards) for cards in ((), (first,), (first, other))]
+        assert sides == sorted(sides, reverse=True)
+        tight = tight or (gibibytes if sides[0] > sides[1] else None)
+    assert tight is not None

@@ -359,6 +359,8 @@ def test_what_cannot_be_fused_is_refused(fuse, tmp_path, models):
     )
     with pytest.raises(BandError, match="pixels are 2 times as large as the finest ones, but one .* is 3 times"):
         fuse([paths[0], large, paths[2]])
+    with pytest.raises(ParameterError, match="A fusion of bands has no uncertainty"):
+        fuse(paths, uncertainty=str(tmp_path / "u.tif"))
 
 
 def test_a_plan_survives_the_wire(tmp_path, models):

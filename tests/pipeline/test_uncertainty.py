@@ -172,6 +172,13 @@ def test_gaps_stay_gaps_and_certain_pixels_do_not_become_gaps(run, make_raster, 
     assert gdal.Open(path).GetRasterBand(1).GetDescription() == "x uncertainty"
     inner = (slice(None), slice(12, 30), slice(12, 30))
     assert np.nanmax(read_raster(path)[inner]) < 0.01 and set(np.unique(read_raster(mask)[inner])) == {0}
+    # A mask band marks gaps of all bands at once, and so do the files beside it.
+    run(source, models("first"), gaps_as_mask=True, **options)
+    shared = np.broadcast_to(gaps.any(axis=0), gaps.shape)
+    np.testing.assert_array_equal(np.isnan(read_raster(path)), shared)
+    np.testing.assert_array_equal(read_raster(mask) == 255, shared)
+    dataset = gdal.Open(result.output)
+    np.testing.assert_array_equal(dataset.GetRasterBand(1).GetMaskBand().ReadAsArray() == 0, shared[0])
 
 
 def test_polygons_leave_gaps_in_all_files(run, make_raster, models, pixels, tmp_path):

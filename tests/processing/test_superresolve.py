@@ -327,7 +327,8 @@ def test_the_uncertainty_is_a_second_raster_with_its_own_look(run, sample_raster
     pytest.importorskip("onnxruntime")
     path, project, context = str(tmp_path / "u.tif"), QgsProject.instance(), QgsProcessingContext()
     context.setProject(project)
-    context.addLayerToLoadOnCompletion(path, QgsProcessingContext.LayerDetails("Uncertainty", project, "UNCERTAINTY"))
+    details = QgsProcessingContext.LayerDetails("Uncertainty (eight times the work)", project, "UNCERTAINTY")
+    context.addLayerToLoadOnCompletion(path, details)
     steps, feedback = [], QgsProcessingFeedback()
     feedback.progressChanged.connect(steps.append)
     outputs = run(
@@ -338,6 +339,7 @@ def test_the_uncertainty_is_a_second_raster_with_its_own_look(run, sample_raster
     assert uncertainty.dtype == np.float32 and uncertainty.shape == (4, 80, 80) and 1 < np.median(uncertainty) < 500
     assert steps == sorted(steps) and steps[-1] == 100
     layer = QgsRasterLayer(path, "u")
+    assert context.layerToLoadOnCompletionDetails(path).name.endswith(" x2 uncertainty")
     context.layerToLoadOnCompletionDetails(path).postProcessor().postProcessLayer(layer, context, feedback)
     renderer = layer.renderer()
     assert renderer.type() == "singlebandpseudocolor" and renderer.classificationMin() == 0
