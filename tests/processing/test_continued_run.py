@@ -158,7 +158,7 @@ def test_all_bands_of_a_sentinel2_product_in_files_of_their_own(interrupted, go_
         "MODEL": "bicubic:2",
         "BAND_MODEL": "nearest:2",
         "ONE_FILE_PER_BAND": True,
-        "TILE_SIZE": 32,
+        "TILE_SIZE": 20,
     }
     job, expected = interrupted(algorithm, parameters)
     assert job.run.fusion.factor == 2 and 0 < job.done < job.tiles
