@@ -41,6 +41,11 @@ def gaussian_blur(scale: int, mtf: float) -> Blur:
     return Blur(scale * math.sqrt(-2.0 * math.log(mtf)) / math.pi, False)
 
 
+def transfer_of(blur: Blur, scale: int) -> float:
+    """Inverse of :func:`gaussian_blur`; NaN for a block mean, which is no Gaussian."""
+    return float("nan") if blur.box else math.exp(-0.5 * (blur.sigma * math.pi / scale) ** 2)
+
+
 def dsen2_blur(scale: int) -> Blur:
     """What DSen2 trains with: a Gaussian of 1 / scale pixels, then the mean over blocks."""
     return Blur(1.0 / scale, True)
@@ -81,27 +86,40 @@ def random_blurs(scale: int, rng: np.random.Generator, skew: float) -> Tuple[Blu
     return Blur(base.sigma * stretch[0], box), Blur(base.sigma * stretch[1], box)
 
 
-def degrade(
-    crops: np.ndarray, scale: int, rng: np.random.Generator, skew: float = 1.0
-) -> Tuple[np.ndarray, np.ndarray]:
-    """One random point spread and noise for all of ``crops``.
+def inner_pair(crops: np.ndarray, scale: int, blurs: Tuple[Blur, Blur]) -> Tuple[np.ndarray, np.ndarray]:
+    """Crops reduced by a point spread for rows and one for columns, without the margin that the kernels need.
 
     Args:
-        crops: ``(n, bands, (p + 2 * MARGIN) * scale, same)`` float32 reflectance.
+        crops: ``(..., bands, (p + 2 * MARGIN) * scale, same)`` float32 reflectance.
         scale: high-resolution pixels a low-resolution pixel, along each axis.
-        rng: of all that is random here.
-        skew: as for :func:`random_blurs`.
+        blurs: along rows and columns.
 
     Returns:
-        The low-resolution input ``(n, bands, p, p)`` and the target ``(n, bands, p * scale, p * scale)``, float32.
+        The low-resolution input ``(..., bands, p, p)`` and the target ``(..., bands, p * scale, p * scale)``, float32.
     """
     length = crops.shape[-1] // scale
     keep = slice(MARGIN, length - MARGIN)
-    rows, columns = (
-        reduction_matrix(length, scale, blur)[keep].astype(np.float32) for blur in random_blurs(scale, rng, skew)
-    )
-    low = rows @ crops @ columns.T
-    if rng.random() < _SHARE_OF_NOISY:
-        low += rng.normal(0.0, rng.uniform(0.0, _LARGEST_NOISE), low.shape).astype(np.float32)
+    rows, columns = (reduction_matrix(length, scale, blur)[keep].astype(np.float32) for blur in blurs)
     inner = slice(MARGIN * scale, (length - MARGIN) * scale)
-    return low, crops[..., inner, inner]
+    return rows @ crops @ columns.T, crops[..., inner, inner]
+
+
+def with_random_noise(low: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The low-resolution images with one level of noise, which most often is none; float32."""
+    if rng.random() < _SHARE_OF_NOISY:
+        return low + rng.normal(0.0, rng.uniform(0.0, _LARGEST_NOISE), low.shape).astype(np.float32)
+    return low
+
+
+def degrade(
+    crops: np.ndarray, scale: int, rng: np.random.Generator, skew: float = 1.0
+) -> Tuple[np.ndarray, np.ndarray]:
+    """One random point spread and noise for all of ``crops``; otherwise as :func:`inner_pair`.
+
+    Args:
+        crops, scale: as there.
+        rng: of all that is random here.
+        skew: as for :func:`random_blurs`.
+    """
+    low, high = inner_pair(crops, scale, random_blurs(scale, rng, skew))
+    return with_random_noise(low, rng), high

@@ -43,16 +43,19 @@ class Scene:
     Attributes:
         source: folder of the source.
         image: ``(4, rows, columns)`` float32 reflectance.
+        place: name of the piece of ground, which other dates of it share; by default that of the source.
         valid: ``(rows, columns)``, False where a pixel holds no measurement.
     """
 
     source: str
     image: np.ndarray
+    place: str = ""
     valid: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
         self.image = np.ascontiguousarray(self.image, dtype=np.float32)
         self.valid = np.all(self.image > 0, axis=0)
+        self.place = self.place or self.source
 
 
 def read(path: str, bands: List[int] | None = None) -> np.ndarray:
@@ -73,9 +76,9 @@ def paths(data: str, *pattern: str) -> List[str]:
     return found
 
 
-def _scene(source: str, dn: np.ndarray, order: List[int] | None = None) -> Scene:
+def _scene(source: str, dn: np.ndarray, order: List[int] | None = None, place: str = "") -> Scene:
     """A scene from digital numbers; by default the bands come as B02, B03, B04, B08."""
-    return Scene(source, dn[order or _FROM_BLUE_FIRST].astype(np.float32) / 10000)
+    return Scene(source, dn[order or _FROM_BLUE_FIRST].astype(np.float32) / 10000, place)
 
 
 def _virginia(data: str, validation: bool) -> Scene:
@@ -86,13 +89,17 @@ def _virginia(data: str, validation: bool) -> Scene:
     land_above = np.cumsum((scene.image[3] > LAND_NIR).sum(axis=1))
     border = int(np.searchsorted(land_above, land_above[-1] * 2 / 3))
     rows = slice(border, None) if validation else slice(0, border)
-    return Scene(source, scene.image[:, rows])
+    return Scene(source, scene.image[:, rows], f"{source} {'south' if validation else 'north'}")
 
 
 def _bigearthnet(data: str, validation: bool) -> List[Scene]:
     """Every third patch in the order of the names validates, the others train."""
     files = paths(data, "bigearthnet", "*_10m.tif")
-    return [_scene("bigearthnet", read(p)) for i, p in enumerate(files) if (i % 3 == 2) == validation]
+    return [
+        _scene("bigearthnet", read(path), place=os.path.basename(path)[: -len("_10m.tif")])
+        for i, path in enumerate(files)
+        if (i % 3 == 2) == validation
+    ]
 
 
 def _archives(data: str) -> List[Scene]:

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from typing import Callable, List, Optional
 
-from sr_plugin.core.card import ModelCard
+from sr_plugin.core.card import INVENTION_WARNING, ModelCard
 from sr_plugin.core.errors import Cancelled, DeviceUnavailable, RuntimeMissing
 from sr_plugin.core.session import LoadedModel, ModelSession
 from sr_plugin.pipeline.blended_cells import session_settings
@@ -72,7 +72,7 @@ def _announce(run: PreparedRun, loaded: LoadedModel, feedback: RunFeedback) -> N
     if more_work:
         feedback.message(more_work)
     if card.generative:
-        feedback.warning("This model was trained to look plausible: it may invent detail that is not in the scene.")
+        feedback.warning(INVENTION_WARNING)
     for remark in loaded.remarks:
         feedback.message(remark)
     for note in loaded.notes:

@@ -83,6 +83,7 @@ class SuperResolveAlgorithm(Algorithm):
             tr(
                 "The shipped models s2-rgbn-x2 and s2-rgbn-x4 expect the Sentinel-2 bands B04, B03, B02, B08 "
                 "(red, green, blue, near infrared) as reflectance. x2 is the more trustworthy one. "
+                "s2-rgb-x4-gan gives red, green and blue firmer edges, but invents some of them: for the eye only. "
                 "any-x2, any-x3 and any-x4 take every band of any sensor on its own, also 8-bit images."
             ),
         )

@@ -15,6 +15,7 @@ pytest.importorskip("osgeo", reason="GDAL's Python bindings are not installed")
 from tests.conftest import read_raster, write_raster  # noqa: E402
 from tests.landsat_products import CORNER, SHAPE, make_landsat, packed  # noqa: E402
 from tests.sentinel2_products import make_safe  # noqa: E402
+from tests.waiting import LONG  # noqa: E402
 
 pytestmark = pytest.mark.gdal
 
@@ -24,7 +25,7 @@ def command(project_dir, worker_python):
     def run(*arguments):
         environment = {**os.environ, "SR_PLUGIN_WORKER_PYTHON": worker_python}
         line = [sys.executable, "-m", "sr_plugin", *arguments]
-        return subprocess.run(line, cwd=project_dir, env=environment, capture_output=True, text=True, timeout=120)
+        return subprocess.run(line, cwd=project_dir, env=environment, capture_output=True, text=True, timeout=LONG)
 
     return run
 
@@ -178,7 +179,7 @@ def test_ctrl_c_cancels(project_dir, worker_python, make_raster, tmp_path):
         pass
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=LONG)
     assert process.returncode == 130 and "cancelled" in errors
     assert os.listdir(tmp_path) == ["input.tif"]
 

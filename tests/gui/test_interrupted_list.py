@@ -159,7 +159,7 @@ def test_a_continued_run_goes_on_and_leaves_the_list(desktop, scene, project, tm
     run = desktop.queue.runs[-1]
     settle(desktop)
     assert not listed.rows
-    wait_until(lambda: run.ended, 60)
+    wait_until(lambda: run.ended)
     settle(desktop)
     assert run.state.value == "done", run.cause
     assert "Going on with an interrupted run" in run.log
@@ -191,7 +191,7 @@ def test_extent_mask_and_numbers_survive_the_way_through_processing(desktop, sce
         (row,) = open_dock(desktop).rows
         row.continue_button.click()
         run = desktop.queue.runs[-1]
-        wait_until(lambda run=run: run.ended, 60)
+        wait_until(lambda run=run: run.ended)
         assert run.state.value == "done", run.log
         assert "Going on with an interrupted run" in run.log
         whole = replace(request, output=str(tmp_path / "whole.tif"))
@@ -214,7 +214,7 @@ def test_a_continued_run_has_its_uncertainty_too(desktop, scene, project, tmp_pa
     (row,) = open_dock(desktop).rows
     row.continue_button.click()
     run = desktop.queue.runs[-1]
-    wait_until(lambda: run.ended, 120)
+    wait_until(lambda: run.ended)
     settle(desktop)
     assert run.state.value == "done", run.log
     assert "Going on with an interrupted run" in run.log and interrupted_jobs() == []
@@ -255,7 +255,7 @@ def test_the_extent_of_a_raster_without_place(desktop, make_raster, tmp_path):
     (row,) = open_dock(desktop).rows
     row.continue_button.click()
     run = desktop.queue.runs[-1]
-    wait_until(lambda: run.ended, 60)
+    wait_until(lambda: run.ended)
     assert run.state.value == "done" and "Going on with an interrupted run" in run.log, run.log
 
 

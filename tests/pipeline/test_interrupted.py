@@ -2,9 +2,6 @@
 
 import json
 import os
-import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -19,6 +16,7 @@ from sr_plugin.pipeline.interrupted import Standing, discard, interrupted_jobs  
 from sr_plugin.pipeline.superresolve import superresolve  # noqa: E402
 from tests.conftest import read_raster  # noqa: E402
 from tests.pipeline.conftest import Recorder, local  # noqa: E402
+from tests.pipeline.halted_run import halted_run  # noqa: E402
 
 pytestmark = pytest.mark.gdal
 MODEL, TILE = "bicubic:4", 32
@@ -97,24 +95,15 @@ def test_all_that_was_asked_for_comes_back(run, make_raster, scene):
 
 def test_a_killed_process_is_found_from_another_folder(run, source, tmp_path, project_dir, worker_python):
     """The paths of the command were relative to a folder that is not that of who continues."""
-    command = [sys.executable, "-m", "sr_plugin", "superresolve", "input.tif", "o.tif", "--model", MODEL, "--quiet"]
-    environment = {**os.environ, "PYTHONPATH": str(project_dir)}
-    process = subprocess.Popen(
-        [*command, "--tile", "16", "--worker", worker_python], cwd=tmp_path, env=environment, stderr=subprocess.PIPE
-    )
-    deadline = time.monotonic() + 60
-    seen = []
-    while time.monotonic() < deadline and process.poll() is None:
-        if list(tmp_path.glob("*.jsonl")):
-            seen.append(interrupted_jobs())
-            if len(next(tmp_path.glob("*.jsonl")).read_bytes().splitlines()) > 10:
-                break
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
+    line = ["superresolve", "input.tif", "o.tif", "--model", MODEL, "--quiet", "--tile", "16", "--worker"]
+    process = halted_run(project_dir, 12, [*line, worker_python], tmp_path)
+    try:
+        assert interrupted_jobs() == [], "a run that goes on must not be listed"
+    finally:
+        process.kill()
     process.communicate()
-    assert seen and not any(seen), "a run that goes on must not be listed"
     (job,) = interrupted_jobs()
-    assert job.request.input == source and job.done >= 9
+    assert job.request.input == source and 12 <= job.done < job.tiles
     feedback = Recorder()
     result = superresolve(job.request, feedback, local)
     assert any("Going on" in text for text in feedback.messages)

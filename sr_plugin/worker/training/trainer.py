@@ -18,7 +18,12 @@ from sr_plugin.core.dataset_card import DatasetCard
 from sr_plugin.core.errors import SuperResolutionError, TrainingFailed
 from sr_plugin.core.job_folder import JobFolder
 from sr_plugin.core.training_plan import TrainingPlan, ValidationPlan
-from sr_plugin.core.training_schedule import adversarial_weight, discriminator_learns, learning_rate_share
+from sr_plugin.core.training_schedule import (
+    adversarial_weight,
+    discriminator_learns,
+    learning_rate_share,
+    weights_count_from,
+)
 from sr_plugin.worker.training.adversary import Adversary
 from sr_plugin.worker.training.checkpoint import Progress, read_checkpoint, write_checkpoint
 from sr_plugin.worker.training.content_loss import ContentLoss
@@ -286,11 +291,12 @@ class Trainer:
         """Measure the kept weights, and keep a copy of the best ones."""
         progress, figures = self.progress, self.measure_kept()
         value = getattr(figures, self.plan.validation.metric)
-        better = math.isfinite(value) and (progress.best is None or value > progress.best)
+        counts = progress.step >= weights_count_from(self.plan.steps, self.plan.adversarial)
+        better = counts and math.isfinite(value) and (progress.best is None or value > progress.best)
         if better:
             progress.best, progress.best_step, progress.bad = value, progress.step, 0
             self.save_weights(self.folder.best)
-        else:
+        elif counts:
             progress.bad += 1
         self.folder.append_metrics(
             {"step": progress.step, "kind": "validation", **figures.named(), "best": bool(better)}

@@ -251,6 +251,16 @@ def test_it_ends_early_where_nothing_gets_better(dataset, make_job):
     assert [x["step"] for x in folder.read_metrics()[0] if x["kind"] == "validation"] == [1, 2, 3]
 
 
+def test_weights_of_the_warm_up_are_not_what_a_gan_is_for(dataset, make_job):
+    validation = ValidationPlan(every=1, side=16, border=2, patience=2, panels=0)
+    still = OptimiserPlan(learning_rate=0.0)
+    folder, plan = make_job(dataset, optimiser=still, validation=validation, ema=0.0, adversarial=GAN)
+    assert train(folder) == 0
+    best = {x["step"]: x["best"] for x in folder.read_metrics()[0] if x["kind"] == "validation"}
+    assert best == {1: False, 2: False, 3: False, 4: True, 5: False, 6: False}
+    assert folder.status().best_step == 4
+
+
 def test_a_request_to_stop_keeps_a_checkpoint(dataset, make_job):
     folder, plan = make_job(dataset)
     folder.ask_to_stop()
