@@ -230,14 +230,15 @@ def test_a_continued_run_has_its_uncertainty_too(desktop, scene, project, tmp_pa
 def test_further_models_are_asked_for_again(desktop, scene, tmp_path):
     from dataclasses import replace
 
-    from sr_plugin.processing.continued_run import continued_parameters
+    from sr_plugin.processing.continued_run import continued_run
 
     interrupt(scene.source(), tmp_path / "result.tif")
     job = open_dock(desktop).rows[0].job
-    assert not any("UNCERTAINTY" in name for name in continued_parameters(job))
+    assert not any("UNCERTAINTY" in name for name in continued_run(job)[1])
     models = ("any-x2", str(tmp_path / "mine.onnx"))
     request = replace(job.request, uncertainty="u.tif", uncertainty_limit=0.25, uncertainty_models=models)
-    asked = continued_parameters(replace(job, request=request))
+    algorithm, asked = continued_run(replace(job, request=request))
+    assert algorithm == "superres:superresolve"
     given = {name: value for name, value in asked.items() if "UNCERTAINTY" in name}
     models_text = f"any-x2; {tmp_path / 'mine.onnx'}"
     assert given == {"UNCERTAINTY": "u.tif", "UNCERTAINTY_LIMIT": 0.25, "UNCERTAINTY_MODELS": models_text}
