@@ -184,6 +184,45 @@ def test_ctrl_c_cancels(project_dir, worker_python, make_raster, tmp_path):
     assert os.listdir(tmp_path) == ["input.tif"]
 
 
+@pytest.mark.parametrize("product", [True, False])
+def test_what_follows_the_tiles_is_part_of_an_interrupted_run(make_raster, tmp_path, monkeypatch, product):
+    """The whole run is entered into the index, not the raster that it computes on the way."""
+    from sr_plugin.command_line import superresolve_command
+    from sr_plugin.command_line.main import main
+    from sr_plugin.core.errors import OutputError
+    from sr_plugin.pipeline.interrupted import interrupted_jobs
+
+    def full(*_):
+        raise OutputError("There is no room.")
+
+    monkeypatch.setenv("SR_PLUGIN_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(superresolve_command, "align_result", full)
+    monkeypatch.setattr(superresolve_command.signal, "signal", lambda *_: None)
+    place = (CORNER[0] + 100, 10.0, 0.0, CORNER[1] - 100, 0.0, -10.0)
+    target = write_raster(tmp_path / "grid.tif", np.ones((60, 70), np.uint8), place)
+    root, _ = make_landsat(tmp_path, 8, 2, 2)
+    source = str(root) if product else next(str(file) for file in root.glob("*SR_B4*"))
+    bands = ["--bands", "SR_B4,nir08"] if product else []
+    output = str(tmp_path / "o.tif")
+    arguments = [
+        "superresolve",
+        source,
+        output,
+        "--model",
+        "nearest:3",
+        "--in-process",
+        "--align-to",
+        target,
+        "--quiet",
+    ]
+    assert main([*arguments, *bands]) == 1
+    (job,) = interrupted_jobs()
+    assert (job.request.satellite, job.run.input, job.run.output) == ("landsat" if product else "", source, output)
+    assert job.request.selection.bands == (("red", "nir") if product else ())
+    assert job.request.target.geotransform == place and job.request.target_name == target
+    assert job.done == job.tiles == 1
+
+
 def test_an_uncertainty_is_written_beside_the_result(command, make_raster, tmp_path):
     pytest.importorskip("onnxruntime")
     bands = ("B04", "B03", "B02", "B08")
