@@ -184,7 +184,10 @@ class Trainer:
         if self.progress.before:
             return
         size = self.dataset.target.bands
-        methods = {"bicubic": lambda inputs, t: plain_result(inputs, len(size), tuple(t.shape[-2:]))}
+        methods = {}
+        if self.dataset.kind != TRANSLATION:
+            # The two sides of a translation are different things, so its input is no result to compare with.
+            methods["bicubic"] = lambda inputs, t: plain_result(inputs, len(size), tuple(t.shape[-2:]))
         if self.start.trained:
             methods["before"] = lambda inputs, _: self._evaluated(self.module, inputs)
         for name, method in methods.items():
@@ -338,7 +341,7 @@ class Trainer:
         for number in range(count):
             inputs, target, _ = self.validation.tensors(number)
             result = self._evaluated(self.kept, inputs)
-            given = inputs[-1][0].mean(0) if inputs[-1].ndim == 5 else inputs[-1][0]
+            given = inputs[-1][0, 0] if inputs[-1].ndim == 5 else inputs[-1][0]
             rows.append(tuple(np.asarray(x.cpu()) for x in (given, result[0], target[0])))
         if rows:
             path = os.path.join(self.folder.panels, f"{self.progress.step:08d}.png")

@@ -309,7 +309,10 @@ def test_a_translation_measures_its_targets_and_sees_its_inputs(tmp_path, make_j
     condition = trainer._adversary.condition(inputs, (16, 16))
     assert float(condition.abs().max()) < 1.2
     assert train(folder) == 0, folder.status()
-    assert read_card(folder.status().model).value_range.out_type == "uint8"
+    made = read_card(folder.status().model)
+    assert made.value_range.out_type == "uint8"
+    (figures,) = made.quality["protocols"].values()
+    assert "psnr_model" in figures and "psnr_bicubic" not in figures
 
 
 def test_networks_that_see_their_whole_window_are_measured_on_those_of_use(tmp_path, make_job):
@@ -470,7 +473,9 @@ def test_going_on_gives_the_same_weights_bit_by_bit(dataset, make_job, gap):
 def test_a_model_that_is_worse_than_bicubic_says_so(dataset, make_job):
     from sr_plugin.worker.training.result import worse_than_plain
 
-    folder, _ = make_job(dataset, optimiser=OptimiserPlan(learning_rate=0.0))
+    # Random weights, since this network begins at no interpolation.
+    sizes = {"family": "espcn", "hyperparameters": {}}
+    folder, _ = make_job(dataset, optimiser=OptimiserPlan(learning_rate=0.0), **sizes)
     assert train(folder) == 0
     status = folder.status()
     assert "worse than bicubic" in status.hint and status.hint in read_card(status.model).notes
