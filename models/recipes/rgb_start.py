@@ -44,9 +44,14 @@ def without_bands(tensors: Mapping[str, np.ndarray], kept: Tuple[int, ...], scal
     return {name: np.ascontiguousarray(tensor) for name, tensor in taken.items()}
 
 
-def write_start(folder: str) -> ModelCard:
-    """Write network and card into ``folder``; returns the card."""
-    card = find_model(FOUR_BANDS)
+def write_start(folder: str, model: str = FOUR_BANDS) -> ModelCard:
+    """Write network and card into ``folder``; returns the card.
+
+    Args:
+        folder: where to write.
+        model: name or card of the four-band model that it is taken from.
+    """
+    card = find_model(model)
     given = next(weight for weight in card.weights if weight.container == "safetensors")
     kept = tuple(range(3))
     tensors = without_bands(read_checkpoint(given.path).tensors, kept, card.scale)
@@ -73,9 +78,10 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", required=True, help="folder to write to")
+    parser.add_argument("--model", default=FOUR_BANDS, help="name or card of the four-band model")
     arguments = parser.parse_args()
     os.makedirs(arguments.work, exist_ok=True)
-    write_start(arguments.work)
+    write_start(arguments.work, arguments.model)
 
 
 if __name__ == "__main__":

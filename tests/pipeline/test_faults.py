@@ -31,7 +31,7 @@ from tests.conftest import read_raster, write_raster  # noqa: E402
 from tests.pipeline.conftest import Recorder  # noqa: E402
 from tests.pipeline.halted_run import halted_run  # noqa: E402
 from tests.slow_server import serve  # noqa: E402, F401 - a fixture
-from tests.waiting import LONG  # noqa: E402
+from tests.waiting import LONG, SOON  # noqa: E402
 
 pytestmark = [pytest.mark.gdal, pytest.mark.skipif(sys.platform == "win32", reason="signals and FIFOs")]
 MODEL = "bicubic:2"
@@ -120,7 +120,7 @@ def test_a_hanging_load_can_be_cancelled(run, source, tmp_path):
     began = time.monotonic()
     with fails(Cancelled, "cancelled", tmp_path):
         run(source, MODEL, feedback=feedback, open_session=worker(python))
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < SOON
 
 
 OUT_OF_MEMORY = """
@@ -256,7 +256,7 @@ def test_a_fifo_that_nobody_or_a_slow_one_writes_to_can_be_cancelled(run, source
     began = time.monotonic()
     with pytest.raises((Cancelled, SuperResolutionError)) as caught:
         run(fifo, MODEL, feedback=feedback)
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < SOON
     assert isinstance(caught.value, Cancelled) or (caught.value.message and caught.value.hint)
     assert sorted(os.listdir(tmp_path)) == ["input.tif", "slow.tif"]
     stop.set()
@@ -284,7 +284,7 @@ def test_a_network_source_that_stops_answering_can_be_cancelled(
     feedback.cancelled = cancelled
     with fails(Cancelled, "cancelled", tmp_path):
         run(server.name, MODEL, tile=256, feedback=feedback, open_session=worker(worker_python))
-    assert time.monotonic() - moments[0] < 60
+    assert time.monotonic() - moments[0] < SOON
     assert bool(feedback.steps) == (words == "in the loop")
 
 
