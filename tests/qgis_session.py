@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import shutil
 import sys
@@ -56,6 +57,8 @@ def start_qgis():
     from processing.core.Processing import Processing
 
     Processing.initialize()
+    # As after the collection of the tests: these modules stay.
+    gc.freeze()
     return application
 
 

@@ -2,6 +2,7 @@
 
 import http.server
 import os
+import pathlib
 import threading
 
 import pytest
@@ -17,7 +18,8 @@ class SlowServer:
     """
 
     def __init__(self, path, most):
-        content, self.stopped, self.waiting = open(path, "rb").read(), threading.Event(), threading.Event()
+        content = pathlib.Path(path).read_bytes()
+        self.stopped, self.waiting = threading.Event(), threading.Event()
         self.most = most
         served, server = [0], self
 
@@ -28,7 +30,7 @@ class SlowServer:
             def do_HEAD(self):
                 if server.most == 0:
                     server.waiting.set()
-                    server.stopped.wait(60)
+                    server.stopped.wait(600)
                     return
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(content)))
@@ -40,7 +42,7 @@ class SlowServer:
                 part = content[int(first) : int(last) + 1]
                 if served[0] + len(part) > server.most:
                     server.waiting.set()
-                    server.stopped.wait(60)
+                    server.stopped.wait(600)
                     return
                 served[0] += len(part)
                 self.send_response(206)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import subprocess
 import sys
 from typing import Dict, Iterator, List, NamedTuple, Set
 
 import pytest
+
+from tests.waiting import LONG
 
 HEAVY = {"torch", "onnxruntime", "openvino", "skimage", "spandrel", "onnx", "h5py", "lightning_fabric", "torchmetrics"}
 QT = {"PyQt5", "PyQt6", "PySide2", "PySide6", "sip"}
@@ -47,6 +50,7 @@ def _python_files(project_dir) -> Iterator[str]:
         yield from (os.path.join(folder, name) for name in names if name.endswith(".py"))
 
 
+@functools.cache
 def _imports(path: str) -> List[Import]:
     with open(path, encoding="utf-8") as file:
         tree = ast.parse(file.read())
@@ -152,7 +156,7 @@ def _heavy_after_import(project_dir, modules: List[str]) -> str:
         f"print('found:', sorted({HEAVY!r} & set(sys.modules)))\n"
     )
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
-    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=LONG)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip().splitlines()[-1]
 

@@ -6,17 +6,15 @@ prints them as Markdown.
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 from typing import Any, Dict, Iterator, List
 
 import numpy as np
-import onnxruntime
 from skimage.metrics import structural_similarity
 
 from models.recipes.any_scenes import CREDIT, TRAINING_SOURCES, Plane, test_planes
 from models.recipes.degradation import Blur, protocols, reduce_image
+from models.recipes.quality_file import open_onnx, parse_arguments, summary_of, training_facts, write_quality
 from sr_plugin.core.resampling import enlarge_cubic
 
 _BORDER = 8
@@ -59,10 +57,8 @@ class Enlarger:
     """One ONNX model."""
 
     def __init__(self, path: str, scale: int, threads: int) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
         self.scale = scale
-        self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self._session = open_onnx(path, threads)
 
     def __call__(self, low: np.ndarray) -> np.ndarray:
         """``(h, w)`` in any unit to ``(h * scale, w * scale)`` float64 in the same."""
@@ -128,32 +124,19 @@ def markdown(figures: Dict[str, Any]) -> str:
 
 def training_summary() -> str:
     """The training data in one line, for a model card."""
-    listed = ", ".join(f"{source} ({licence})" for source, (licence, _) in TRAINING_SOURCES.items())
-    return f"Single bands of {listed}; {CREDIT}"
+    return summary_of("Single bands of", TRAINING_SOURCES, CREDIT)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", required=True, help="folder that holds the image sources")
-    parser.add_argument("--models", default="models", help="folder of the ONNX files")
-    parser.add_argument("--runs", help="folder of the training runs, for their facts")
-    parser.add_argument("--scales", type=int, nargs="+", default=(2, 3, 4))
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--json", default=os.path.join("models", "recipes", "any-quality.json"))
-    arguments = parser.parse_args()
+    arguments = parse_arguments(__doc__, "scales", (2, 3, 4), "any-quality.json")
     places, models = test_planes(arguments.data), {}
     for scale in arguments.scales:
         name = f"any-x{scale}"
         enlarger = Enlarger(os.path.join(arguments.models, name + ".onnx"), scale, arguments.threads)
-        figures = models[name] = evaluate(enlarger, places)
-        if arguments.runs:
-            with open(os.path.join(arguments.runs, name + ".run.json"), encoding="utf-8") as file:
-                figures["training"] = json.load(file)
+        figures = evaluate(enlarger, places)
+        models[name] = {**figures, **training_facts(arguments.runs, name)}
         print(name, markdown(figures), sep="\n\n", end="\n\n", flush=True)
-    quality = {"method": METHOD, "training_data_summary": training_summary(), "credit": CREDIT, "models": models}
-    with open(arguments.json, "w", encoding="utf-8") as file:
-        json.dump(quality, file, indent=2)
-        file.write("\n")
+    write_quality(arguments.json, METHOD, training_summary(), CREDIT, models)
 
 
 if __name__ == "__main__":

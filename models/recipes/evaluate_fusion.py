@@ -6,19 +6,17 @@ prints them as Markdown.
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
-import onnxruntime
 import torch
 
 from models.recipes.degradation import Blur, protocols, reduce_image
 from models.recipes.fusion_model import INPUTS, MODELS
 from models.recipes.fusion_patches import UNIT, wald
 from models.recipes.fusion_scenes import COARSE, MIDDLE, RATIOS, TRAINING_SOURCES, FusionScene, test_places
+from models.recipes.quality_file import open_onnx, parse_arguments, summary_of, training_facts, write_quality
 from models.recipes.scenes import CREDIT, LAND_NIR
 from sr_plugin.core.resampling import enlarge_cubic
 
@@ -54,10 +52,8 @@ class Fusion:
     """
 
     def __init__(self, path: str, count: int, threads: int) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
         self.count = count
-        self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self._session = open_onnx(path, threads)
 
     def __call__(self, groups: Sequence[np.ndarray]) -> np.ndarray:
         """Reflectance of every group on its own grid to that of the last group on the finest grid, float64."""
@@ -156,34 +152,20 @@ def markdown(figures: Dict[str, Any], bands: Sequence[str]) -> str:
 
 def training_summary() -> str:
     """The training data in one line, for a model card."""
-    listed = ", ".join(f"{source} ({licence})" for source, (licence, _) in TRAINING_SOURCES.items())
-    return f"Sentinel-2 bands on their true grids from {listed}; {CREDIT}"
+    return summary_of("Sentinel-2 bands on their true grids from", TRAINING_SOURCES, CREDIT)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", required=True, help="folder that holds the image sources")
-    parser.add_argument("--models", default="models", help="folder of the ONNX files")
-    parser.add_argument("--runs", help="folder of the training runs, for their facts")
-    parser.add_argument("--targets", type=int, nargs="+", default=(20, 60))
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--json", default=os.path.join("models", "recipes", "s2-fuse-quality.json"))
-    arguments = parser.parse_args()
+    arguments = parse_arguments(__doc__, "targets", (20, 60), "s2-fuse-quality.json")
     models: Dict[str, Any] = {}
     for target in arguments.targets:
         name, count = f"s2-fuse-{target}m", MODELS[target].plan.count
         fusion = Fusion(os.path.join(arguments.models, name + ".onnx"), count, arguments.threads)
         figures = evaluate(fusion, test_places(arguments.data, count))
         bands = (MIDDLE, COARSE)[count - 2]
-        models[name] = {"bands": list(bands), "protocols": figures}
-        if arguments.runs:
-            with open(os.path.join(arguments.runs, name + ".run.json"), encoding="utf-8") as file:
-                models[name]["training"] = json.load(file)
+        models[name] = {"bands": list(bands), "protocols": figures, **training_facts(arguments.runs, name)}
         print(name, markdown(figures, bands), sep="\n\n", end="\n\n", flush=True)
-    quality = {"method": METHOD, "training_data_summary": training_summary(), "credit": CREDIT, "models": models}
-    with open(arguments.json, "w", encoding="utf-8") as file:
-        json.dump(quality, file, indent=2)
-        file.write("\n")
+    write_quality(arguments.json, METHOD, training_summary(), CREDIT, models)
 
 
 if __name__ == "__main__":

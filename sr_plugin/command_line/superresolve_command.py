@@ -20,6 +20,7 @@ from sr_plugin.pipeline.band_choice import OTHER_BANDS
 from sr_plugin.pipeline.describe import SessionFactory
 from sr_plugin.pipeline.fusion_input import product_to_fuse
 from sr_plugin.pipeline.product_input import BandSelection, product_as_input
+from sr_plugin.pipeline.product_request import LANDSAT, SENTINEL2, ProductRequest
 from sr_plugin.pipeline.request import (
     DEFAULT_FUSION,
     FusionRequest,
@@ -28,12 +29,17 @@ from sr_plugin.pipeline.request import (
     SuperResolveResult,
     named_models,
 )
+from sr_plugin.pipeline.run_listing import RunListing
 from sr_plugin.pipeline.superresolve import superresolve, worker_factory
-from sr_plugin.raster.open_product import is_product
+from sr_plugin.raster.open_product import is_product, open_product
+from sr_plugin.raster.product import Product
 from sr_plugin.raster.source import RasterSource
 
 #: Names of bands in products, common names included.
 _BAND_NAME = re.compile(r"B\d[\dA]?(_VCID_[12])?|S[RT]_B\d{1,2}|[a-z]{3,}\d{0,3}")
+
+#: Common names of newer Landsats, and those of all of them.
+_SHORT = {"nir08": "nir", "lwir11": "lwir"}
 
 #: Pixel size of all bands in metres -> how many times as fine as 10 m.
 _METRES = {"10": 1, "5": 2, "2.5": 4}
@@ -215,27 +221,59 @@ def _in_process(_card: ModelCard) -> ModelSession:
 def _readable(
     request: SuperResolveRequest,
     args: argparse.Namespace,
-    is_product: bool,
+    product: Optional[Product],
     feedback: RunFeedback,
     factory: SessionFactory,
 ) -> ContextManager[SuperResolveRequest]:
-    if not is_product:
+    if product is None:
         return nullcontext(request)
     if request.fusion is not None:
-        return product_to_fuse(request, args.mask_classes, feedback, factory)
+        # One of another satellite is refused.
+        known = product if product.sensor == SENTINEL2 else None
+        return product_to_fuse(request, args.mask_classes, feedback, factory, known)
     selection = BandSelection(args.bands, args.mask_classes, args.reflectance)
-    return product_as_input(request, selection, feedback, factory)
+    return product_as_input(request, selection, feedback, factory, product)
 
 
 def _result(
-    request: SuperResolveRequest, target: str, feedback: RunFeedback, factory: SessionFactory
+    request: SuperResolveRequest,
+    target: Optional[RasterSource],
+    feedback: RunFeedback,
+    factory: SessionFactory,
+    listing: Optional[RunListing],
 ) -> SuperResolveResult:
-    if not target:
-        return superresolve(request, feedback, factory)
-    source, other = RasterSource(request.input), RasterSource(target)
-    alignment = plan_alignment(request, other.grid, source.grid, target, source.files, other.files)
-    result = superresolve(unaligned(request, alignment), feedback, factory)
+    if target is None:
+        return superresolve(request, feedback, factory, listing=listing)
+    source = RasterSource(request.input)
+    alignment = plan_alignment(request, target.grid, source.grid, target.name, source.files, target.files)
+    result = superresolve(unaligned(request, alignment), feedback, factory, listing=listing)
     return align_result(result, request, alignment, feedback)
+
+
+def _listing(
+    request: SuperResolveRequest,
+    args: argparse.Namespace,
+    product: Optional[Product],
+    target: Optional[RasterSource],
+    feedback: RunFeedback,
+) -> ContextManager[Optional[RunListing]]:
+    """Under what the run is found when it is interrupted; None where it is by its request alone."""
+    aligned = {} if target is None else {"target": target.grid, "target_name": target.name}
+    if product is not None:
+        satellite = SENTINEL2 if product.sensor == SENTINEL2 else LANDSAT
+        bands = tuple(_word(product, name) for name in args.bands)
+        selection = BandSelection(bands, args.mask_classes, args.reflectance)
+        return RunListing(ProductRequest(request, satellite, selection, **aligned), feedback)
+    return nullcontext() if target is None else RunListing(ProductRequest(request, "", **aligned), feedback)
+
+
+def _word(product: Product, name: str) -> str:
+    """What the algorithm for products of this satellite calls a band: its name, on Landsat its common name."""
+    band = product.band(name)
+    common = _SHORT.get(band.common_name, band.common_name)
+    if product.sensor == SENTINEL2 or not common or product.band(common) is not band:
+        return band.name
+    return common
 
 
 def run(args: argparse.Namespace) -> int:
@@ -244,7 +282,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         SuperResolutionError: when there is no whole result.
     """
-    product = is_product(args.input)
+    product = open_product(args.input) if is_product(args.input) else None
     if (args.mask_classes or args.reflectance) and not product:
         raise ParameterError("Only products have classes that can be masked, and factors that give reflectance.")
     if args.all_bands and not product:
@@ -286,8 +324,10 @@ def run(args: argparse.Namespace) -> int:
     )
     factory = _in_process if args.in_process else worker_factory(args.worker)
     feedback = TerminalFeedback(args.quiet)
-    with _readable(request, args, product, feedback, factory) as readable:
-        result = _result(readable, args.align_to, feedback, factory)
+    target = RasterSource(args.align_to) if args.align_to else None
+    with _listing(request, args, product, target, feedback) as listing:
+        with _readable(request, args, product, feedback, factory) as readable:
+            result = _result(readable, target, feedback, factory, listing)
     if args.json:
         record = result.to_record()
         if math.isnan(record["consistency_rmse"]):

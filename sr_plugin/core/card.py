@@ -12,6 +12,8 @@ MULTI_IMAGE = "multi-image"
 BAND_FUSION = "band-fusion"
 TRANSLATION = "translation"
 KINDS = (SINGLE_IMAGE, MULTI_IMAGE, BAND_FUSION, TRANSLATION)
+#: What a run with a generative model tells.
+INVENTION_WARNING = "This model was trained to look plausible: it may invent detail that is not in the scene."
 
 
 @dataclass(frozen=True)

@@ -46,3 +46,12 @@ def adversarial_weight(step: int, plan: AdversarialPlan) -> float:
 def discriminator_learns(step: int, plan: AdversarialPlan) -> bool:
     """Whether there is a discriminator to run at a step (counted from 0)."""
     return plan.active and step >= plan.warm_up
+
+
+def weights_count_from(steps: int, plan: AdversarialPlan) -> int:
+    """The number of steps after which validations may choose the weights that are kept.
+
+    Figures fall as the adversarial loss sets in, so without it the best weights would be those of the warm-up, which no
+    adversary has had a part in.
+    """
+    return min(steps, plan.warm_up + plan.ramp) if plan.active else 0

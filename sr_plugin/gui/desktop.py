@@ -195,10 +195,11 @@ class Desktop:
 
     def _continue(self, job: InterruptedJob) -> None:
         """Queue an interrupted run again; its result goes above the layer that it is made from."""
-        from sr_plugin.processing.continued_run import continued_parameters
+        from sr_plugin.processing.continued_run import continued_run
 
         if self.queue is not None:
-            self.queue.add(continued_parameters(job))
+            algorithm, parameters = continued_run(job)
+            self.queue.add(parameters, algorithm=algorithm)
 
     def try_sample(self) -> None:
         """Load the sample raster, run the shipped model on it, and say whether it works."""

@@ -16,6 +16,7 @@ from osgeo import osr
 from sr_plugin.core.digest import sha256_of_json
 from sr_plugin.core.errors import EmptyExtent, ParameterError, UnsupportedRaster
 from sr_plugin.core.grid import Extent, Grid
+from sr_plugin.pipeline.partial_files import staging_stem
 from sr_plugin.pipeline.request import RunFeedback, SuperResolveRequest, SuperResolveResult
 from sr_plugin.pipeline.uncertainty_plan import refuse_uncertainty
 from sr_plugin.raster.gdal_errors import gdal_messages
@@ -155,6 +156,7 @@ def align_result(
         {"SR_ALIGNED_TO": alignment.name, "SR_ALIGNED_BY": METHOD},
         lambda done, total: feedback.progress(done, total, None),
         feedback.cancelled,
+        f"{staging_stem(alignment.output)}.tif",
     )
     os.remove(result.output)
     return replace(result, output=alignment.output, width=grid.width, height=grid.height)

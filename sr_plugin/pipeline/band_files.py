@@ -10,6 +10,7 @@ from osgeo import gdal
 
 from sr_plugin.core.errors import Cancelled, OutputError
 from sr_plugin.core.grid import Window
+from sr_plugin.pipeline.partial_files import staging_stem
 from sr_plugin.raster.gdal_errors import gdal_messages
 from sr_plugin.raster.output_path import check_not_among, check_output_path
 from sr_plugin.raster.source import RasterSource
@@ -79,7 +80,8 @@ def split_into_files(
     done: List[str] = []
     try:
         for number, path in zip(numbers, names):
-            _copy_band(source, number, path, create_options, cancelled, cog)
+            partial = f"{staging_stem(result)}.{number}.tif"
+            _copy_band(source, number, path, partial, create_options, cancelled, cog)
             done.append(path)
         virtual = _virtual_name(result)
         _write_virtual(virtual, names, source)
@@ -96,6 +98,7 @@ def _copy_band(
     source: RasterSource,
     number: int,
     path: str,
+    partial: str,
     create_options: Sequence[str],
     cancelled: Callable[[], bool],
     cog: bool,
@@ -117,7 +120,7 @@ def _copy_band(
         georeferenced=source.georeferenced,
         cog=cog,
     )
-    writer = RasterWriter(spec, path + ".part.tif")
+    writer = RasterWriter(spec, partial)
     try:
         for row in range(0, source.grid.height, _ROWS):
             if cancelled():

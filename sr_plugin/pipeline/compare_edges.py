@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Callable, Deque, Dict, List, Optional, Tuple
+from functools import partial
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from sr_plugin.core.edge_report import NEW_EDGES_NOTE, settings_rows, table_rows
 from sr_plugin.core.edges import EdgeCounts, EdgeFigures, EdgeSettings, edge_figures, figure_rows
@@ -16,16 +16,13 @@ from sr_plugin.core.grid import Extent, Window
 from sr_plugin.core.session import ModelSession, TileResult
 from sr_plugin.pipeline.edge_outputs import BusiestPart, EdgeRasters, check_outputs, write_file
 from sr_plugin.pipeline.edge_panels import SIDE, EdgePanels
-from sr_plugin.pipeline.edge_planes import EdgePlanes, expanded, resolve_settings, wait
+from sr_plugin.pipeline.edge_planes import EdgePlanes, expanded, resolve_settings
 from sr_plugin.pipeline.request import RunFeedback, SilentFeedback
+from sr_plugin.pipeline.tile_stream import comparing_session, stream_tiles, tiles_of
 from sr_plugin.raster.block_cache import limited_block_cache
-from sr_plugin.runtime.find_python import find_worker_python
-from sr_plugin.runtime.worker_session import WorkerSession
 
 #: Side of a tile's core in pixels of the fine grid.
 TILE = 1024
-#: Tiles that are with the worker at the same time.
-_IN_FLIGHT = 2
 _EXAMPLE = "A part of the scene; the figures are of all that was compared."
 
 
@@ -112,14 +109,6 @@ class CompareEdgesResult:
         return {**asdict(self), "figures": self.figures.to_record()}
 
 
-def _tiles(area: Window, side: int) -> List[Window]:
-    return [
-        Window(col, row, side, side).intersection(area)
-        for row in range(area.row, area.bottom, side)
-        for col in range(area.col, area.right, side)
-    ]
-
-
 class _Comparison:
     """One comparison while it runs."""
 
@@ -131,7 +120,7 @@ class _Comparison:
         self._area = self._planes.area(request.extent, [*request.names])
         unit = self._planes.ratio
         side = max(unit, request.tile // unit * unit)
-        self._tiles = _tiles(self._area, side)
+        self._tiles = tiles_of(self._area, side)
         self._side = side
         self._busiest = BusiestPart(max(unit, SIDE // unit * unit), unit)
         self._counts = EdgeCounts()
@@ -177,22 +166,15 @@ class _Comparison:
     def _stream(self, session: ModelSession, settings: EdgeSettings, rasters: EdgeRasters) -> None:
         halo = settings.halo(self._planes.ratio)
         outputs = sorted({*rasters.names, "classes_result"})
-        pending: Deque[Tuple[Window, Future[TileResult]]] = deque()
-        started = time.monotonic()
-        done = 0
-        for core in [*self._tiles, None]:
-            self._stop_if_cancelled()
-            if core is not None:
-                window, crop = expanded(core, halo, self._area)
-                pending.append((core, session.edges(self._planes.read(window), settings, crop, outputs)))
-            while pending and (core is None or len(pending) >= _IN_FLIGHT):
-                place, future = pending.popleft()
-                self._take(place, wait(future, session, self._feedback.cancelled), rasters)
-                done += 1
-                left = (time.monotonic() - started) / done * (len(self._tiles) - done)
-                self._feedback.progress(done, len(self._tiles), left)
 
-    def _take(self, core: Window, result: TileResult, rasters: EdgeRasters) -> None:
+        def submit(core: Window) -> List[Future[TileResult]]:
+            self._stop_if_cancelled()
+            window, crop = expanded(core, halo, self._area)
+            return [session.edges(self._planes.read(window), settings, crop, outputs)]
+
+        stream_tiles(self._tiles, session, self._feedback, submit, partial(self._take, rasters))
+
+    def _take(self, rasters: EdgeRasters, core: Window, result: TileResult) -> None:
         arrays = {item.name: item.data for item in result.arrays}
         rasters.write(arrays, core.shifted(-self._area.col, -self._area.row))
         counts = {key.partition(".")[2]: value for key, value in result.statistics.items()}
@@ -246,11 +228,7 @@ def compare_edges(
         raise ParameterError("The tile size must be positive.")
     comparison = _Comparison(request, feedback)
     if open_session is None:
-        needs = "figure" if request.figure else "edges"
-        python = find_worker_python(needs, request.worker_python or None).path
-
-        def open_session() -> ModelSession:
-            return WorkerSession(python)
+        open_session = partial(comparing_session, request.figure, request.worker_python)
 
     with limited_block_cache(), open_session() as session:
         result = comparison.run(session)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import Callable, Deque, Dict, List, Mapping, Optional, Tuple
+from functools import partial
+from typing import Callable, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 
@@ -21,20 +21,18 @@ from sr_plugin.core.uncertainty_figures import UncertaintyFigures
 from sr_plugin.core.uncertainty_report import uncertainty_text
 from sr_plugin.pipeline import evaluation_preparation as preparation
 from sr_plugin.pipeline.edge_outputs import check_outputs, write_files
-from sr_plugin.pipeline.edge_planes import expanded, resolve_settings, wait
+from sr_plugin.pipeline.edge_planes import expanded, resolve_settings
 from sr_plugin.pipeline.evaluation_files import csv_bytes, json_bytes
 from sr_plugin.pipeline.evaluation_land_cover import LandCoverEvaluation, LandCoverFigures
 from sr_plugin.pipeline.evaluation_rasters import EvaluationRasters, mean_planes
 from sr_plugin.pipeline.evaluation_request import EvaluatedTile, EvaluateRequest, EvaluateResult
 from sr_plugin.pipeline.evaluation_uncertainty import UncertaintyPlane, judge_uncertainty
 from sr_plugin.pipeline.request import RunFeedback, SilentFeedback
+from sr_plugin.pipeline.tile_stream import comparing_session, stream_tiles, tiles_of
 from sr_plugin.raster.block_cache import limited_block_cache
-from sr_plugin.runtime.find_python import find_worker_python
-from sr_plugin.runtime.worker_session import WorkerSession
 
 #: Cells along a side of a window, and bands of all rasters together above which there are fewer, for memory.
 _CELLS, _MANY_BANDS = 4, 24
-_IN_FLIGHT = 2
 #: Times that the shift of the truth is measured again after moving it.
 _REFINEMENTS = 4
 
@@ -153,12 +151,7 @@ class _Evaluation:
     def _cores(self) -> List[Window]:
         planes = self._settings.bands * len(self._rasters.sources)
         cells = max(1, int(_CELLS * min(1.0, math.sqrt(_MANY_BANDS / planes))))
-        side, area = self._settings.cell * cells, self._area
-        return [
-            Window(col, row, side, side).intersection(area)
-            for row in range(area.row, area.bottom, side)
-            for col in range(area.col, area.right, side)
-        ]
+        return tiles_of(self._area, self._settings.cell * cells)
 
     def _stream(self) -> None:
         session, cancelled = self._session, self._feedback.cancelled
@@ -166,23 +159,16 @@ class _Evaluation:
         halo = max(self._settings.halo, edge_settings.halo(self._rasters.ratio))
         halo = -(-halo // self._settings.unit) * self._settings.unit
         wire = self._settings.to_wire()
-        pending: Deque[Tuple[Window, Future[TileResult], Future[TileResult]]] = deque()
-        cores = self._cores()
         readable = self._rasters.readable(self._area, self._settings.unit)
-        started, done = time.monotonic(), 0
-        for core in [*cores, None]:
+
+        def submit(core: Window) -> List[Future[TileResult]]:
             self._stop_if_cancelled()
-            if core is not None:
-                window, crop = expanded(core, halo, readable)
-                arrays = self._rasters.read_all(window)
-                measured = session.evaluate("measure", [*arrays, *self._matching], wire, crop)
-                pending.append((core, measured, session.edges(mean_planes(arrays), edge_settings, crop, ())))
-            while pending and (core is None or len(pending) >= _IN_FLIGHT):
-                place, measured, compared = pending.popleft()
-                self._take(place, wait(measured, session, cancelled), wait(compared, session, cancelled))
-                done += 1
-                left = (time.monotonic() - started) / done * (len(cores) - done)
-                self._feedback.progress(done, len(cores), left)
+            window, crop = expanded(core, halo, readable)
+            arrays = self._rasters.read_all(window)
+            measured = session.evaluate("measure", [*arrays, *self._matching], wire, crop)
+            return [measured, session.edges(mean_planes(arrays), edge_settings, crop, ())]
+
+        stream_tiles(self._cores(), session, self._feedback, submit, self._take)
 
     def _take(self, core: Window, measured: TileResult, compared: TileResult) -> None:
         for key, value in compared.statistics.items():
@@ -330,11 +316,7 @@ def evaluate(
     if request.cell < 1:
         raise ParameterError("The tile size must be positive.")
     if open_session is None:
-        needs = "figure" if request.figure else "edges"
-        python = find_worker_python(needs, request.worker_python or None).path
-
-        def open_session() -> ModelSession:
-            return WorkerSession(python)
+        open_session = partial(comparing_session, request.figure, request.worker_python)
 
     with limited_block_cache(), open_session() as session:
         result = _Evaluation(request, feedback, session).run()

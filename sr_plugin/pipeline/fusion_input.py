@@ -111,7 +111,7 @@ def product_to_fuse(
     with ExitStack() as mounted:
         names = [mounted.enter_context(stack.mounted()) for stack in stacks]
         fusion: FusionRequest = replace(request.fusion, coarser=tuple(names[1:]))
-        # A product's stacks are gone with the process, so such a run is continued by asking for it again.
+        # The stacks are gone with the process, so what is continued is the run on the product.
         yield replace(request, input=names[0], fusion=fusion, bands=(), listed=False)
 
 

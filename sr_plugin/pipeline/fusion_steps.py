@@ -7,7 +7,7 @@ from typing import Callable, Dict, List, Sequence, Tuple
 import numpy as np
 
 from sr_plugin.core.bands import SENTINEL2, LayerBand, match_bands
-from sr_plugin.core.card import SINGLE_IMAGE, BandSpec, ModelCard
+from sr_plugin.core.card import INVENTION_WARNING, SINGLE_IMAGE, BandSpec, ModelCard
 from sr_plugin.core.cells import CellPlace
 from sr_plugin.core.errors import BandError, ParameterError
 from sr_plugin.core.fusion_chain import FusionStep, SharpeningStep, fused_groups
@@ -142,6 +142,8 @@ def sharpening_steps(
                 f"The model '{step.card.name}' takes tiles of one size only, so it cannot follow a band fusion.",
                 f"Choose a model with a finite reach, such as any-x{fusion.factor}.",
             )
+    if any(step.card.generative for step in steps):
+        feedback.warning(INVENTION_WARNING)
     return tuple(steps)
 
 

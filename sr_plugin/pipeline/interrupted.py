@@ -1,31 +1,29 @@
-"""Interrupted runs: an index in the user's data folder, what can be continued, and what is to be cleared away.
+"""Interrupted runs: read from the index in the user's data folder, what can be continued, what is to be cleared away.
 
-Every run enters itself when it starts writing and takes itself off when it ends well or is given up. So a run whose
-process was killed is found again, whatever interface had started it. One small file a run: nobody has to share one.
+Runs enter themselves, see :mod:`sr_plugin.pipeline.run_listing`.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import enum
 import glob
 import json
 import os
-import time
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from dataclasses import dataclass
+from typing import Any, List, Mapping, Optional, Tuple
 
-from sr_plugin.core.digest import sha256_of_json
 from sr_plugin.core.errors import OutputError
-from sr_plugin.core.locations import user_data_folder
 from sr_plugin.core.output_lock import OutputLock, is_locked
-from sr_plugin.pipeline.partial_files import PartialFiles, partial_files
-from sr_plugin.pipeline.prepare import PreparedRun
+from sr_plugin.pipeline.any_request import AnyRequest, request_from_wire, results, run_from_wire, run_of
+from sr_plugin.pipeline.partial_files import PartialFiles, part_stem, partial_files, staging_stem
 from sr_plugin.pipeline.request import SuperResolveRequest
+from sr_plugin.pipeline.run_listing import VERSION, Step, forget_entry, index_folder
+from sr_plugin.pipeline.whole_step import read_record, record_path
 from sr_plugin.raster.source_files import files_digest, is_side_file
 
-_VERSION = 1
+#: Version of entries that know runs of one step on one raster only.
+_ONE_RASTER = 1
 
 
 class Standing(enum.Enum):
@@ -43,21 +41,22 @@ class InterruptedJob:
 
     Attributes:
         request: what was asked for; made again, it goes on where the run stopped.
-        files: partial file and journal.
-        beside: partial files of what is written beside the result.
+        files: partial file and journal of the step that it stopped in.
+        steps: rasters that it has begun or ended.
         model: title of the model.
         georeferenced: whether the source is; extents of other sources are pixels.
         tiles: tiles in all.
-        done: tiles that the journal tells of.
+        done: tiles that are whole, as far as journals tell.
         started: when it was started, seconds since 1970.
         stopped: when it last got on, seconds since 1970.
         standing: what can be done with it.
         entry: its file in the index.
+        whole: results that are whole already, and stay whatever is done.
     """
 
-    request: SuperResolveRequest
+    request: AnyRequest
     files: PartialFiles
-    beside: Tuple[str, ...]
+    steps: Tuple[Step, ...]
     model: str
     georeferenced: bool
     tiles: int
@@ -66,86 +65,17 @@ class InterruptedJob:
     stopped: float
     standing: Standing
     entry: str
+    whole: Tuple[str, ...] = ()
+
+    @property
+    def run(self) -> SuperResolveRequest:
+        """What a run on one raster is asked for by the request."""
+        return run_of(self.request)
 
     @property
     def share(self) -> float:
         """How much is done, 0 to 1."""
         return min(1.0, self.done / self.tiles) if self.tiles else 0.0
-
-
-def index_folder() -> str:
-    """Folder of the index. It need not exist yet."""
-    return os.path.join(user_data_folder(), "runs")
-
-
-class RunEntry:
-    """A run's entry in the index.
-
-    Args:
-        request: what was asked for.
-        run: the prepared run.
-
-    Raises:
-        OSError: when the index cannot be written.
-    """
-
-    def __init__(self, request: SuperResolveRequest, run: PreparedRun) -> None:
-        output = os.path.abspath(request.output)
-        self.path = os.path.join(index_folder(), sha256_of_json([output, run.plan.digest])[:24] + ".json")
-        values = {
-            "version": _VERSION,
-            "request": _to_wire(_lasting(request, run.plan.tile)),
-            "digest": run.plan.digest,
-            "model": run.plan.card.title,
-            "georeferenced": run.output.georeferenced,
-            "tiles": len(run.plan.tiles),
-            "started": time.time(),
-            "source": run.plan.source.files,
-            "source_files": list(run.source_files),
-        }
-        os.makedirs(index_folder(), exist_ok=True)
-        temporary = f"{self.path}.{os.getpid()}"
-        with open(temporary, "w", encoding="utf-8") as file:
-            json.dump(values, file)
-        os.replace(temporary, self.path)
-
-    def remove(self) -> None:
-        """Take it off: the run is whole, or nothing of it is left."""
-        _forget(self.path)
-
-
-def _forget(path: str) -> None:
-    # What cannot be deleted is seen to be over the next time the index is read.
-    with contextlib.suppress(OSError):
-        os.remove(path)
-
-
-def _lasting(request: SuperResolveRequest, tile: int) -> SuperResolveRequest:
-    """The request for the same run in a process with another current folder, and on a machine with more memory."""
-    paths = {name: getattr(request, name) for name in ("input", "model")}
-    absolute = {name: os.path.abspath(path) for name, path in paths.items() if os.path.exists(path)}
-    outputs = {name: getattr(request, name) for name in ("output", "uncertainty", "uncertainty_mask")}
-    absolute.update({name: os.path.abspath(path) for name, path in outputs.items() if path})
-    models = tuple(os.path.abspath(name) if os.path.exists(name) else name for name in request.uncertainty_models)
-    return replace(request, tile=tile, uncertainty_models=models, **absolute)
-
-
-def _to_wire(request: SuperResolveRequest) -> Dict[str, Any]:
-    values = asdict(request)
-    if request.mask is not None:
-        values["mask"] = [base64.b64encode(polygon).decode("ascii") for polygon in request.mask]
-    return values
-
-
-def _from_wire(values: Mapping[str, Any]) -> SuperResolveRequest:
-    changed = {name: tuple(values[name]) for name in ("bands", "create_options", "uncertainty_models")}
-    changed["extent"] = None if values["extent"] is None else tuple(float(side) for side in values["extent"])
-    mask = values["mask"]
-    changed["mask"] = None if mask is None else tuple(base64.b64decode(polygon) for polygon in mask)
-    request = SuperResolveRequest(**{**values, **changed})
-    if not all(isinstance(text, str) and text for text in (request.input, request.output, request.model)):
-        raise ValueError("the request names no input, output or model")
-    return request
 
 
 def interrupted_jobs() -> List[InterruptedJob]:
@@ -162,7 +92,7 @@ def _job(path: str) -> Optional[InterruptedJob]:
     try:
         with open(path, encoding="utf-8") as file:
             values = json.load(file)
-        if values["version"] != _VERSION:
+        if values["version"] not in (_ONE_RASTER, VERSION):
             # Of a newer version of the plugin, which may still want it.
             return None
         job = _read(path, values)
@@ -171,40 +101,80 @@ def _job(path: str) -> Optional[InterruptedJob]:
         return None
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         # An entry that cannot be understood can only be forgotten; the files that it names are not known.
-        _forget(path)
+        forget_entry(path)
         return None
-    if not os.path.isdir(os.path.dirname(job.request.output)):
+    if not os.path.isdir(os.path.dirname(job.run.output)):
         # A drive that is not there now may come back with everything on it.
         return None
-    if is_locked(job.request.output):
+    if is_locked(job.run.output):
         return None
-    if not any(os.path.exists(name) for name in (*job.files, *job.beside)):
-        _forget(path)
+    if not any(os.path.exists(name) for step in job.steps for name in _traces(step)):
+        forget_entry(path)
         return None
     return job
 
 
 def _read(path: str, values: Mapping[str, Any]) -> InterruptedJob:
-    request = _from_wire(values["request"])
-    digest = values["digest"]
-    if not isinstance(digest, str) or not digest.isalnum():
-        raise ValueError("the digest is none")
-    files = partial_files(request.output, digest)
-    beside = tuple(partial_files(path, digest).raster for path in request.outputs[1:])
+    request, steps = _asked(values)
+    last = steps[-1]
+    files = partial_files(last.output, last.digest)
+    record = record_path(last.output, last.digest)
     started = float(values["started"])
+    sources = tuple(map(str, values["source_files"]))
+    to_come = max(0, int(values.get("tile_steps", 1)) - len(steps))
     return InterruptedJob(
         request=request,
         files=files,
-        beside=beside,
+        steps=steps,
         model=str(values["model"]),
         georeferenced=bool(values["georeferenced"]),
-        tiles=int(values["tiles"]),
-        done=_count(files.journal),
+        # Rasters that are still to come have about as many tiles as the first one.
+        tiles=sum(step.tiles for step in steps) + to_come * steps[0].tiles,
+        done=sum(map(_done, steps)),
         started=started,
-        stopped=_changed(files.journal) or _changed(files.raster) or started,
-        standing=_standing((*files, *beside), str(values["source"]), tuple(map(str, values["source_files"]))),
+        stopped=_changed(record) or _changed(files.journal) or _changed(files.raster) or started,
+        standing=_standing(request, last, str(values["source"]), sources),
         entry=path,
+        whole=tuple(step.output for step in steps if step.output in results(request) and _is_whole(step)),
     )
+
+
+def _asked(values: Mapping[str, Any]) -> Tuple[AnyRequest, Tuple[Step, ...]]:
+    """What was asked for, and the steps that were begun.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError: when the entry is none.
+    """
+    if values["version"] == _ONE_RASTER:
+        run = run_from_wire(values["request"])
+        if not run.input:
+            raise ValueError("the request names no input")
+        steps: Tuple[Step, ...] = (Step(run.output, values["digest"], int(values["tiles"]), run.outputs[1:]),)
+        request: AnyRequest = run
+    else:
+        request = request_from_wire(values["request"])
+        steps = tuple(
+            Step(step["output"], step["digest"], int(step["tiles"]), tuple(step["beside"])) for step in values["steps"]
+        )
+    if not steps:
+        raise ValueError("no step was begun")
+    for step in steps:
+        if not all(isinstance(path, str) and path for path in step.outputs):
+            raise ValueError("the output is none")
+        if not isinstance(step.digest, str) or not step.digest.isalnum():
+            raise ValueError("the digest is none")
+    return request, steps
+
+
+def _partials(step: Step) -> Tuple[str, ...]:
+    """Partial files and journal of a step."""
+    beside = (partial_files(path, step.digest).raster for path in step.beside)
+    return (*partial_files(step.output, step.digest), *beside)
+
+
+def _traces(step: Step) -> Tuple[str, ...]:
+    """What tells that something of a step is there."""
+    return (*_partials(step), record_path(step.output, step.digest))
 
 
 def _changed(path: str) -> float:
@@ -212,6 +182,17 @@ def _changed(path: str) -> float:
         return os.path.getmtime(path)
     except OSError:
         return 0.0
+
+
+def _is_whole(step: Step) -> bool:
+    return read_record(step.output, step.digest) is not None
+
+
+def _done(step: Step) -> int:
+    """Tiles that are whole: all of a step that is, else those that its journal tells of."""
+    if _is_whole(step):
+        return step.tiles
+    return _count(partial_files(step.output, step.digest).journal)
 
 
 def _count(journal: str) -> int:
@@ -223,29 +204,47 @@ def _count(journal: str) -> int:
         return 0
 
 
-def _standing(files: Sequence[str], digest: str, sources: tuple) -> Standing:
-    if not all(os.path.exists(name) for name in files):
+def _standing(request: AnyRequest, last: Step, digest: str, sources: Tuple[str, ...]) -> Standing:
+    partial = all(os.path.exists(name) for name in _partials(last))
+    if not partial and not _is_whole(last):
         return Standing.PARTIAL_GONE
     # Without files behind it, nobody can tell that a source is still the same.
     if not digest or not all(os.path.exists(name) or is_side_file(name) for name in sources):
+        return Standing.SOURCE_GONE
+    if run_of(request).input.startswith("/vsimem/"):
+        # What was in the memory of a process went with it.
         return Standing.SOURCE_GONE
     return Standing.CONTINUABLE if files_digest(sources) == digest else Standing.SOURCE_CHANGED
 
 
 def discard(job: InterruptedJob) -> None:
-    """Delete partial files, journal and entry of an interrupted run.
+    """Delete partial files, journals, what was made in between, and the entry of an interrupted run.
+
+    Results of the run that are whole stay.
 
     Raises:
         OutputBusy: when the run is going on again.
         OutputError: when a file cannot be deleted.
     """
-    if os.path.isdir(os.path.dirname(job.request.output)):
-        with OutputLock(job.request.output):
-            _delete(job.files.journal)
-            for raster in (job.files.raster, *job.beside):
-                for name in (raster, raster + ".aux.xml", raster + ".new.tif"):
-                    _delete(name)
-    _forget(job.entry)
+    outputs = [job.run.output, *(path for step in job.steps for path in step.outputs)]
+    with contextlib.ExitStack() as locks:
+        for output in dict.fromkeys(outputs):
+            if os.path.isdir(os.path.dirname(output)):
+                locks.enter_context(OutputLock(output))
+        for step in job.steps:
+            in_between = step.output not in results(job.request)
+            whole = in_between and _is_whole(step)
+            kept = [name for path in step.outputs for name in _kept_under(part_stem(path, step.digest))]
+            for name in (*kept, *((step.output,) if whole else ())):
+                _delete(name)
+        for name in _kept_under(staging_stem(job.run.output)):
+            _delete(name)
+    forget_entry(job.entry)
+
+
+def _kept_under(stem: str) -> List[str]:
+    """All that a run keeps under a name that no other run has."""
+    return glob.glob(glob.escape(stem) + ".*")
 
 
 def _delete(path: str) -> None:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
+
+from sr_plugin.core.digest import sha256_of_json
+
+#: Follows eight digits behind the output's name.
+_PART = ".part"
 
 
 class PartialFiles(NamedTuple):
@@ -12,6 +18,16 @@ class PartialFiles(NamedTuple):
     journal: str
 
 
+def part_stem(output: str, digest: str) -> str:
+    """Beginning of the names of all that a run keeps beside its output until this is whole.
+
+    Args:
+        output: final path of the result.
+        digest: of the job plan.
+    """
+    return f"{output}.{digest[:8]}{_PART}"
+
+
 def partial_files(output: str, digest: str) -> PartialFiles:
     """Where a run keeps what it has done.
 
@@ -19,5 +35,14 @@ def partial_files(output: str, digest: str) -> PartialFiles:
         output: final path of the result.
         digest: of the job plan.
     """
-    stem = f"{output}.{digest[:8]}.part"
+    stem = part_stem(output, digest)
     return PartialFiles(stem + ".tif", stem + ".jsonl")
+
+
+def staging_stem(output: str) -> str:
+    """Beginning of the names of files that are made of what a run computed, while they are not whole yet.
+
+    Args:
+        output: final path of what is made.
+    """
+    return part_stem(output, sha256_of_json(os.path.abspath(output)))

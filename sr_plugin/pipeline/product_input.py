@@ -163,7 +163,8 @@ def product_as_input(
     feedback.message(_told(product, stack.bands, fed))
     output_type = request.output_type or (_UNIFORM_TYPE if selection.reflectance else "")
     with stack.mounted() as name:
-        yield replace(request, input=name, bands=fed, output_type=output_type)
+        # The stack is gone with the process, so what is continued is the run on the product.
+        yield replace(request, input=name, bands=fed, output_type=output_type, listed=False)
 
 
 def _told(product: Product, bands: Sequence[ProductBand], fed: Sequence[int]) -> str:

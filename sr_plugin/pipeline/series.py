@@ -18,12 +18,14 @@ from sr_plugin.core.series import CHANGES, NO_VIEW, SeriesSettings, ViewPlace
 from sr_plugin.core.series_choices import MATCHES
 from sr_plugin.core.series_dates import choose_views, date_in_text
 from sr_plugin.core.session import ModelSession
+from sr_plugin.pipeline.any_request import absolute_view
 from sr_plugin.pipeline.estimate import check_disk, estimate_run
 from sr_plugin.pipeline.memory import total_memory
 from sr_plugin.pipeline.output_values import chosen_nodata
 from sr_plugin.pipeline.partial_files import partial_files
 from sr_plugin.pipeline.prepare import PreparedRun, prepare_run
 from sr_plugin.pipeline.request import RunFeedback, SilentFeedback, SuperResolveRequest
+from sr_plugin.pipeline.run_listing import RunListing
 from sr_plugin.pipeline.series_request import SeriesRequest, SeriesResult, SeriesView, ViewReport
 from sr_plugin.pipeline.series_windows import read_windows, spread_windows
 from sr_plugin.pipeline.superresolve import SessionFactory, packages_needed, superresolve
@@ -385,12 +387,13 @@ def superresolve_series(
     _check_changes(request)
     feedback = feedback or SilentFeedback()
     factory = _HandedOn(open_session or series_worker_factory(request.run.worker_python))
-    # The list of interrupted runs could not make the stack again; the same run finds its part all the same.
-    run = replace(request.run, listed=False)
-    with contextlib.ExitStack() as mounts:
+    # By the same names the same run finds its part again, whatever the current folder is.
+    request = replace(request, views=tuple(map(absolute_view, request.views)))
+    with RunListing(request, feedback) as listing, contextlib.ExitStack() as mounts:
         mounts.callback(factory.end)
         preparation = _Preparation(request, mounts, factory)
-        result = superresolve(run, feedback, factory, preparation.image)
+        result = superresolve(request.run, feedback, factory, preparation.image, listing)
         if request.changes:
-            superresolve(replace(run, output=request.changes), feedback, factory, preparation.changes)
+            changes = replace(request.run, output=request.changes)
+            superresolve(changes, feedback, factory, preparation.changes, listing)
     return SeriesResult(result, preparation.reports, request.changes)

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import Callable, Iterator, List, Optional
+from typing import Callable, List, Optional
 
-from sr_plugin.core.card import ModelCard
+from sr_plugin.core.card import INVENTION_WARNING, ModelCard
 from sr_plugin.core.errors import Cancelled, DeviceUnavailable, RuntimeMissing
-from sr_plugin.core.output_lock import OutputLock
 from sr_plugin.core.session import LoadedModel, ModelSession
 from sr_plugin.pipeline.blended_cells import session_settings
 from sr_plugin.pipeline.cancellable import Preparation, prepare_patiently
 from sr_plugin.pipeline.estimate import computed_pixels, remember_speed
-from sr_plugin.pipeline.interrupted import RunEntry
 from sr_plugin.pipeline.journal import Computation
 from sr_plugin.pipeline.prepare import PreparedRun
 from sr_plugin.pipeline.request import RunFeedback, SilentFeedback, SuperResolveRequest, SuperResolveResult
+from sr_plugin.pipeline.run_listing import RunListing
 from sr_plugin.pipeline.samples import sample_pieces
 from sr_plugin.pipeline.threads import run_patiently
 from sr_plugin.pipeline.tile_loop import LoopStatistics, TileLoop
@@ -74,7 +72,7 @@ def _announce(run: PreparedRun, loaded: LoadedModel, feedback: RunFeedback) -> N
     if more_work:
         feedback.message(more_work)
     if card.generative:
-        feedback.warning("This model was trained to look plausible: it may invent detail that is not in the scene.")
+        feedback.warning(INVENTION_WARNING)
     for remark in loaded.remarks:
         feedback.message(remark)
     for note in loaded.notes:
@@ -111,39 +109,26 @@ def _load(session: ModelSession, run: PreparedRun, feedback: RunFeedback) -> Loa
 
 
 def _run_tiles(
-    run: PreparedRun, session: ModelSession, loaded: LoadedModel, feedback: RunFeedback, request: SuperResolveRequest
+    run: PreparedRun,
+    session: ModelSession,
+    loaded: LoadedModel,
+    feedback: RunFeedback,
+    keep_partial: bool,
+    listing: RunListing,
 ) -> LoopStatistics:
-    output = UnfinishedOutput(run, feedback, Computation.of(loaded), durable=request.listed)
-    entry = _listed(request, run, feedback)
+    output = UnfinishedOutput(run, feedback, Computation.of(loaded), durable=listing.entered)
+    listing.enter(run)
     try:
         statistics = TileLoop(run, session, output, feedback).run()
         output.finish(feedback.cancelled)
     except BaseException as error:
-        if worth_keeping(error, request.keep_partial):
+        if worth_keeping(error, keep_partial):
             output.keep()
             feedback.message(f"What was done is kept in {output.partial}; the same run goes on from there.")
         else:
             output.discard()
-            _take_off(entry)
         raise
-    _take_off(entry)
     return statistics
-
-
-def _listed(request: SuperResolveRequest, run: PreparedRun, feedback: RunFeedback) -> Optional[RunEntry]:
-    """Enter a run into the list from which it can be continued when this process is killed."""
-    if not request.listed:
-        return None
-    try:
-        return RunEntry(request, run)
-    except OSError as error:
-        feedback.message(f"The run cannot be entered into the list of interrupted runs ({error}).")
-        return None
-
-
-def _take_off(entry: Optional[RunEntry]) -> None:
-    if entry is not None:
-        entry.remove()
 
 
 def _neediest(run: PreparedRun) -> ModelCard:
@@ -151,20 +136,12 @@ def _neediest(run: PreparedRun) -> ModelCard:
     return next((card for card in run.plan.cards if packages_needed(card) == "checkpoint"), run.plan.card)
 
 
-@contextmanager
-def _locked(request: SuperResolveRequest) -> Iterator[None]:
-    """Hold the locks of all files that are written."""
-    with ExitStack() as locks:
-        for path in request.outputs:
-            locks.enter_context(OutputLock(path))
-        yield
-
-
 def superresolve(
     request: SuperResolveRequest,
     feedback: Optional[RunFeedback] = None,
     open_session: Optional[SessionFactory] = None,
     prepare: Optional[Preparation] = None,
+    listing: Optional[RunListing] = None,
 ) -> SuperResolveResult:
     """Super-resolve a raster.
 
@@ -173,28 +150,38 @@ def superresolve(
         feedback: progress, messages and cancel.
         open_session: where the model runs; a worker process unless given.
         prepare: checks and plans the request; what a raster or a fusion of bands needs unless given.
+        listing: of the run that this is a step of, see :mod:`sr_plugin.pipeline.run_listing`; a run of its own
+            unless given.
 
     Raises:
         Cancelled: when the user cancelled.
         SuperResolutionError: naming what went wrong. Nothing then stands under the output's name.
     """
     feedback = feedback or SilentFeedback()
+    if listing is None:
+        with RunListing(request, feedback) as own:
+            return superresolve(request, feedback, open_session, prepare, own)
     started = time.monotonic()
     factory = open_session or worker_factory(request.worker_python)
     run = prepare_patiently(request, feedback, factory, prepare)
     if feedback.cancelled():
         raise Cancelled("The run was cancelled.")
-    cache = limited_block_cache(run.source_cache)
-    with cache, _locked(request), factory(_neediest(run)) as session:
+    listing.hold(request.outputs)
+    whole = listing.whole(run)
+    if whole is not None:
+        listing.enter(run)
+        feedback.message(f"'{request.output}' was whole already when the run was interrupted, so it stays as it is.")
+        return whole
+    with limited_block_cache(run.source_cache), factory(_neediest(run)) as session:
         loaded = _load(session, run, feedback)
         start_seconds = time.monotonic() - started
         _announce(run, loaded, feedback)
-        statistics = _run_tiles(run, session, loaded, feedback, request)
+        statistics = _run_tiles(run, session, loaded, feedback, request.keep_partial, listing)
     seconds = time.monotonic() - started
     if not statistics.resumed:
         remember_speed(run.plan, seconds, start_seconds)
     grid = run.plan.output_grid
-    return SuperResolveResult(
+    result = SuperResolveResult(
         output=request.output,
         model=run.plan.card.name,
         model_sha256=run.plan.card.sha256,
@@ -214,3 +201,5 @@ def superresolve(
         uncertainty=request.uncertainty,
         uncertainty_mask=request.uncertainty_mask,
     )
+    listing.step_done(run, result)
+    return result

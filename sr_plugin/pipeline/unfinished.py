@@ -18,8 +18,9 @@ from sr_plugin.pipeline.request import RunFeedback
 from sr_plugin.pipeline.result_files import Layers, ResultFiles, are_whole
 from sr_plugin.raster.band_statistics import BandStatistics
 
-#: What follows the output's name in the names of partial files and journals: eight digits of the job's digest.
-_LEFTOVER = r"\.[0-9a-f]{8}\.part\..+"
+#: What follows the output's name in the names of partial files, journals and rasters on a grid in between: eight
+#: digits of a digest.
+_LEFTOVER = r"\.[0-9a-f]{8}\.(part|unaligned)\..+"
 
 
 def output_window(run: PreparedRun, index: int) -> Window:

@@ -12,10 +12,12 @@ from qgis.core import (
     QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeedback,
+    QgsRasterLayer,
 )
 from qgis.PyQt.QtGui import QIcon
 
 from sr_plugin.core.errors import EmptyExtent, ParameterError, SuperResolutionError
+from sr_plugin.processing.layer_source import layer_of_dataset
 from sr_plugin.processing.provider import plugin_icon
 from sr_plugin.processing.translation import tr
 
@@ -72,6 +74,27 @@ class Algorithm(QgsProcessingAlgorithm):
         if area.isEmpty():
             raise EmptyExtent(tr("The extent is empty."))
         return sides
+
+    def raster_layer(self, value: Any, context: QgsProcessingContext) -> Optional[QgsRasterLayer]:
+        """What a parameter says as a layer: one of the project, a file, or any other GDAL dataset name.
+
+        For algorithms whose parameter ``INPUT`` is a raster.
+
+        Args:
+            value: of any parameter.
+            context: with the project.
+
+        Returns:
+            None where there is no such raster.
+        """
+        if value in (None, ""):
+            return None
+        layer = value if isinstance(value, QgsRasterLayer) else None
+        if layer is None:
+            layer = self.parameterAsRasterLayer({"INPUT": value}, "INPUT", context)
+        if layer is not None and layer.isValid():
+            return layer
+        return layer_of_dataset(value.strip()) if isinstance(value, str) and value.strip() else None
 
     def prepareAlgorithm(  # noqa: N802 - QGIS API
         self, parameters: Dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback

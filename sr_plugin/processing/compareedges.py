@@ -8,7 +8,6 @@ from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsProcessingContext,
     QgsProcessingFeedback,
-    QgsRasterLayer,
 )
 
 from sr_plugin.core.edges import EdgeSettings
@@ -18,7 +17,7 @@ from sr_plugin.processing import settings
 from sr_plugin.processing.algorithm import Algorithm
 from sr_plugin.processing.edge_style import PalettedLook, class_legend, edge_legend
 from sr_plugin.processing.feedback import ProcessingFeedback
-from sr_plugin.processing.layer_source import gdal_dataset_name, layer_of_dataset, why_not_readable
+from sr_plugin.processing.layer_source import gdal_dataset_name, why_not_readable
 from sr_plugin.processing.runtime_check import can_run_models
 from sr_plugin.processing.translation import tr
 
@@ -89,7 +88,7 @@ class CompareEdgesAlgorithm(Algorithm):
         self, parameters: Dict[str, Any], context: QgsProcessingContext
     ) -> Tuple[bool, str]:
         """Refuse what can be seen to be wrong before the run starts."""
-        layers = {name: self._layer(parameters, name, context) for name in _RASTERS}
+        layers = {name: self.raster_layer(parameters.get(name), context) for name in _RASTERS}
         for name, layer in layers.items():
             text = parameters.get(name)
             problem = why_not_readable(text) if layer is None and isinstance(text, str) and text else ""
@@ -106,7 +105,7 @@ class CompareEdgesAlgorithm(Algorithm):
     def prepare(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> None:
         """Note dataset names and the CRS while the main thread holds the layers still."""
         for name in _RASTERS:
-            layer = self._layer(parameters, name, context)
+            layer = self.raster_layer(parameters.get(name), context)
             if layer is not None:
                 self._datasets[name] = gdal_dataset_name(layer)
                 self._titles[name] = layer.name()
@@ -160,16 +159,6 @@ class CompareEdgesAlgorithm(Algorithm):
             quantiles=self.parameterAsEnumString(parameters, "THRESHOLDS", context) == definitions.SHARE,
             tolerance=self.parameterAsInt(parameters, "TOLERANCE", context),
         ).checked()
-
-    def _layer(self, parameters: Dict[str, Any], name: str, context: QgsProcessingContext) -> Optional[QgsRasterLayer]:
-        """A raster as a layer: one of the project, a file, or any other GDAL dataset name. None where there is none."""
-        if parameters.get(name) in (None, ""):
-            return None
-        layer = self.parameterAsRasterLayer(parameters, name, context)
-        if layer is not None and layer.isValid():
-            return layer
-        text = self.parameterAsString(parameters, name, context).strip()
-        return layer_of_dataset(text) if text else None
 
 
 def _set_looks(rasters: Dict[str, str], context: QgsProcessingContext) -> None:

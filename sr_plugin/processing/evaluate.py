@@ -11,7 +11,6 @@ from qgis.core import (
     QgsFeatureSink,
     QgsProcessingContext,
     QgsProcessingFeedback,
-    QgsRasterLayer,
 )
 
 from sr_plugin.core.card import PointSpread
@@ -22,7 +21,7 @@ from sr_plugin.processing import settings
 from sr_plugin.processing.algorithm import Algorithm
 from sr_plugin.processing.evaluation_tiles import TileLook, tile_features, tile_fields
 from sr_plugin.processing.feedback import ProcessingFeedback
-from sr_plugin.processing.layer_source import gdal_dataset_name, layer_of_dataset, why_not_readable
+from sr_plugin.processing.layer_source import gdal_dataset_name, why_not_readable
 from sr_plugin.processing.mask_source import labelled_polygons, mask_polygons
 from sr_plugin.processing.qgis_enums import POLYGON_GEOMETRY
 from sr_plugin.processing.runtime_check import can_run_models
@@ -110,7 +109,7 @@ class EvaluateAlgorithm(Algorithm):
         texts = [parameters.get("INPUT"), *(results if isinstance(results, list) else []), parameters.get("TRUTH")]
         texts.append(parameters.get("UNCERTAINTY"))
         for text in texts:
-            if isinstance(text, str) and text and self._layer(text, context) is None and why_not_readable(text):
+            if isinstance(text, str) and text and self.raster_layer(text, context) is None and why_not_readable(text):
                 return False, why_not_readable(text)
         if parameters.get("UNCERTAINTY") not in (None, "") and parameters.get("TRUTH") in (None, ""):
             return False, tr("Without a truth an uncertainty cannot be judged. Give a truth, or leave it out.")
@@ -128,7 +127,7 @@ class EvaluateAlgorithm(Algorithm):
             for value in values:
                 if value in (None, "") and name in ("TRUTH", "UNCERTAINTY"):
                     continue
-                layer = self._layer(value, context)
+                layer = self.raster_layer(value, context)
                 if layer is None:
                     raise SourceNotFound(tr("The raster {} is missing or cannot be opened.").format(value or name))
                 if name == "RESULTS" and not self._datasets.get(name):
@@ -206,14 +205,3 @@ class EvaluateAlgorithm(Algorithm):
             look = TileLook(errors, result.titles["result"])
             context.layerToLoadOnCompletionDetails(name).setPostProcessor(look)
         return {"TILES": name}
-
-    def _layer(self, value: Any, context: QgsProcessingContext) -> Optional[QgsRasterLayer]:
-        """A raster as a layer: one of the project, a file, or any other GDAL dataset name. None where there is none."""
-        if value in (None, ""):
-            return None
-        layer = value if isinstance(value, QgsRasterLayer) else None
-        if layer is None:
-            layer = self.parameterAsRasterLayer({"INPUT": value}, "INPUT", context)
-        if layer is not None and layer.isValid():
-            return layer
-        return layer_of_dataset(value.strip()) if isinstance(value, str) and value.strip() else None

@@ -24,7 +24,9 @@ from sr_plugin.processing.translation import tr
 if TYPE_CHECKING:
     from sr_plugin.pipeline.describe import SessionFactory
     from sr_plugin.pipeline.product_input import BandSelection
+    from sr_plugin.pipeline.product_request import ProductRequest
     from sr_plugin.pipeline.request import RunFeedback, SuperResolveRequest, SuperResolveResult
+    from sr_plugin.pipeline.run_listing import RunListing
     from sr_plugin.raster.product import Product
 
 
@@ -164,6 +166,33 @@ class ProductAlgorithm(SuperResolveAlgorithm):
             output_type=request.output_type or self._output_type,
             gaps_as_mask=gaps == definitions.GAPS_MASK,
         )
+
+    def asked(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> ProductRequest:
+        """What the parameters ask for as a whole; while the product is readable."""
+        from sr_plugin.pipeline.product_request import LANDSAT, SENTINEL2, ProductRequest
+
+        product = self._product or self._open(parameters, context)
+        run = super().request({**parameters, "OUTPUT": self._output}, context)
+        gaps = self.parameterAsEnumString(parameters, "GAPS", context)
+        return ProductRequest(
+            run=dataclasses.replace(
+                run,
+                input=self.parameterAsString(parameters, "INPUT", context),
+                bands=(),
+                gaps_as_mask=gaps == definitions.GAPS_MASK,
+            ),
+            satellite=SENTINEL2 if product.sensor == SENTINEL2 else LANDSAT,
+            selection=self.selection(parameters, context),
+            file_per_band=self.parameterAsBoolean(parameters, "ONE_FILE_PER_BAND", context),
+        )
+
+    def listing(
+        self, parameters: Dict[str, Any], context: QgsProcessingContext, feedback: RunFeedback
+    ) -> ContextManager[Optional[RunListing]]:
+        """The run on the product, with what follows the tiles."""
+        from sr_plugin.pipeline.run_listing import RunListing
+
+        return RunListing(self.asked(parameters, context), feedback)
 
     def band_numbers(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> Tuple[int, ...]:
         """Bands of the stack that go into the model."""

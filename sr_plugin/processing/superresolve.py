@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Any, Callable, Dict, Iterator, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, ContextManager, Dict, Iterator, Optional, Tuple
 
 from qgis.core import (
     QgsCoordinateReferenceSystem,
@@ -15,7 +15,7 @@ from qgis.core import (
 )
 
 from sr_plugin.core.errors import Cancelled, ParameterError, SourceNotFound
-from sr_plugin.pipeline.request import SuperResolveRequest, SuperResolveResult, named_models
+from sr_plugin.pipeline.request import RunFeedback, SuperResolveRequest, SuperResolveResult, named_models
 from sr_plugin.processing import settings
 from sr_plugin.processing import superresolve_parameters as definitions
 from sr_plugin.processing.algorithm import Algorithm
@@ -33,6 +33,9 @@ from sr_plugin.processing.result_style import look_of
 from sr_plugin.processing.runtime_check import can_run_models
 from sr_plugin.processing.translation import tr
 from sr_plugin.processing.uncertainty_parameters import DESTINATIONS, uncertainty_parameters
+
+if TYPE_CHECKING:
+    from sr_plugin.pipeline.run_listing import RunListing
 
 _EXTENSIONS = (".tif", ".tiff")
 
@@ -80,6 +83,7 @@ class SuperResolveAlgorithm(Algorithm):
             tr(
                 "The shipped models s2-rgbn-x2 and s2-rgbn-x4 expect the Sentinel-2 bands B04, B03, B02, B08 "
                 "(red, green, blue, near infrared) as reflectance. x2 is the more trustworthy one. "
+                "s2-rgb-x4-gan gives red, green and blue firmer edges, but invents some of them: for the eye only. "
                 "any-x2, any-x3 and any-x4 take every band of any sensor on its own, also 8-bit images."
             ),
         )
@@ -169,7 +173,9 @@ class SuperResolveAlgorithm(Algorithm):
         from sr_plugin.pipeline.superresolve import superresolve
 
         request = self.request(parameters, context)
-        result = self.finished(superresolve(request, ProcessingFeedback(feedback)), parameters, context, feedback)
+        told = ProcessingFeedback(feedback)
+        with self.listing(parameters, context, told) as listing:
+            result = self.finished(superresolve(request, told, listing=listing), parameters, context, feedback)
         self.prepare_loading(request, result, context)
         beside = {"UNCERTAINTY": result.uncertainty, "UNCERTAINTY_MASK": result.uncertainty_mask}
         return {
@@ -181,6 +187,12 @@ class SuperResolveAlgorithm(Algorithm):
             "SECONDS": round(result.seconds, 2),
             "CONSISTENCY_RMSE": result.consistency_rmse,
         }
+
+    def listing(
+        self, parameters: Dict[str, Any], context: QgsProcessingContext, feedback: RunFeedback
+    ) -> ContextManager[Optional[RunListing]]:
+        """Under what the run is found when it is interrupted; None where it is by its request alone."""
+        return contextlib.nullcontext()
 
     def finished(
         self,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sr_plugin.core.grid import Grid
     from sr_plugin.pipeline.align import Alignment
     from sr_plugin.pipeline.product_input import BandSelection
+    from sr_plugin.pipeline.product_request import ProductRequest
     from sr_plugin.pipeline.request import SuperResolveRequest, SuperResolveResult
     from sr_plugin.raster.product import Product
 
@@ -121,6 +122,13 @@ class SuperResolveLandsatAlgorithm(ProductAlgorithm):
         grid, name, files = self._target
         self._alignment = plan_alignment(request, grid, source.grid, name, source.files, files)
         return unaligned(request, self._alignment)
+
+    def asked(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> ProductRequest:
+        """The whole run; see :class:`ProductAlgorithm`."""
+        asked = super().asked(parameters, context)
+        if self._target is None:
+            return asked
+        return dataclasses.replace(asked, target=self._target[0], target_name=self._target[1])
 
     def finished(
         self,

@@ -15,6 +15,7 @@ from sr_plugin.processing.translation import tr
 
 if TYPE_CHECKING:
     from sr_plugin.pipeline.describe import SessionFactory
+    from sr_plugin.pipeline.product_request import ProductRequest
     from sr_plugin.pipeline.request import SuperResolveResult
     from sr_plugin.raster.product import Product
 
@@ -117,6 +118,13 @@ class SuperResolveSentinel2Algorithm(ProductAlgorithm):
             self._fusion = readable.fusion
             yield readable
 
+    def asked(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> ProductRequest:
+        """The whole run; see :class:`ProductAlgorithm`."""
+        asked = super().asked(parameters, context)
+        return dataclasses.replace(
+            asked, run=dataclasses.replace(asked.run, fusion=self._wanted_fusion(parameters, context))
+        )
+
     def _wanted_fusion(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> Optional[FusionRequest]:
         """How all bands are to become equally fine; None where only chosen bands are wanted."""
         factor = definitions.ALL_BANDS.get(self.parameterAsEnumString(parameters, "TARGET", context))
@@ -130,7 +138,7 @@ class SuperResolveSentinel2Algorithm(ProductAlgorithm):
         request = super().request(parameters, context)
         if self._fusion is None:
             return request
-        return dataclasses.replace(request, bands=(), fusion=self._fusion, listed=False)
+        return dataclasses.replace(request, bands=(), fusion=self._fusion)
 
     def result_name(self, result: SuperResolveResult) -> str:
         """The product, and the factor or the pixel size that all bands have now."""

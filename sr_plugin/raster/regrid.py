@@ -37,6 +37,7 @@ def write_on_grid(
     metadata: Dict[str, str],
     progress: Callable[[int, int], None],
     cancelled: Callable[[], bool],
+    partial: str = "",
 ) -> None:
     """Write a raster on another grid; all facts about its bands stay.
 
@@ -49,6 +50,7 @@ def write_on_grid(
         metadata: items beside those of the raster.
         progress: told how many windows are done, and how many there are.
         cancelled: asked from time to time.
+        partial: path of the file until it is whole, in the same folder; one beside ``path`` unless given.
 
     Raises:
         SourceUnreadable, OutputError, DiskFull: see the class names.
@@ -74,19 +76,19 @@ def write_on_grid(
     pixel = sum(np.dtype(info.pixel_type).itemsize for info in infos)
     shared_bytes = 4 * _SIDE**2 * pixel + source.row_bytes([info.number for info in infos], _SIDE, _SIDE)
     with limited_block_cache(shared_bytes):
-        _write(spec, windows, _Reader(source, grid), progress, cancelled)
+        writer = RasterWriter(spec, partial or path + ".part.tif")
+        _write(writer, windows, _Reader(source, grid), progress, cancelled)
 
 
 def _write(
-    spec: OutputSpec,
+    writer: RasterWriter,
     windows: Sequence[Window],
     reader: _Reader,
     progress: Callable[[int, int], None],
     cancelled: Callable[[], bool],
 ) -> None:
-    path, nodata = spec.path, spec.nodata
-    writer = RasterWriter(spec, path + ".part.tif")
-    statistics = BandStatistics(len(spec.bands))
+    nodata = writer.spec.nodata
+    statistics = BandStatistics(len(writer.spec.bands))
     try:
         for done, window in enumerate(windows):
             if cancelled():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Callable, Dict, Mapping, Optional, Sequence, Tuple
 
@@ -136,6 +137,9 @@ class RasterWriter:
 
     def _create(self) -> Optional[gdal.Dataset]:
         spec = self.spec
+        # GDAL opens the file that it replaces, and its complaints about a damaged one would count as a failure.
+        with suppress(OSError):
+            os.remove(self.partial)
         options = creation_options(spec.pixel_type, len(spec.bands), spec.tile, spec.raw_bytes, spec.create_options)
         dataset = gdal.GetDriverByName("GTiff").Create(self.partial, *spec.size, _GDAL_TYPES[spec.pixel_type], options)
         if dataset is not None and spec.mask_band:

@@ -15,6 +15,7 @@ pytest.importorskip("osgeo", reason="GDAL's Python bindings are not installed")
 from tests.conftest import read_raster, write_raster  # noqa: E402
 from tests.landsat_products import CORNER, SHAPE, make_landsat, packed  # noqa: E402
 from tests.sentinel2_products import make_safe  # noqa: E402
+from tests.waiting import LONG  # noqa: E402
 
 pytestmark = pytest.mark.gdal
 
@@ -24,7 +25,7 @@ def command(project_dir, worker_python):
     def run(*arguments):
         environment = {**os.environ, "SR_PLUGIN_WORKER_PYTHON": worker_python}
         line = [sys.executable, "-m", "sr_plugin", *arguments]
-        return subprocess.run(line, cwd=project_dir, env=environment, capture_output=True, text=True, timeout=120)
+        return subprocess.run(line, cwd=project_dir, env=environment, capture_output=True, text=True, timeout=LONG)
 
     return run
 
@@ -178,9 +179,48 @@ def test_ctrl_c_cancels(project_dir, worker_python, make_raster, tmp_path):
         pass
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=LONG)
     assert process.returncode == 130 and "cancelled" in errors
     assert os.listdir(tmp_path) == ["input.tif"]
+
+
+@pytest.mark.parametrize("product", [True, False])
+def test_what_follows_the_tiles_is_part_of_an_interrupted_run(make_raster, tmp_path, monkeypatch, product):
+    """The whole run is entered into the index, not the raster that it computes on the way."""
+    from sr_plugin.command_line import superresolve_command
+    from sr_plugin.command_line.main import main
+    from sr_plugin.core.errors import OutputError
+    from sr_plugin.pipeline.interrupted import interrupted_jobs
+
+    def full(*_):
+        raise OutputError("There is no room.")
+
+    monkeypatch.setenv("SR_PLUGIN_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(superresolve_command, "align_result", full)
+    monkeypatch.setattr(superresolve_command.signal, "signal", lambda *_: None)
+    place = (CORNER[0] + 100, 10.0, 0.0, CORNER[1] - 100, 0.0, -10.0)
+    target = write_raster(tmp_path / "grid.tif", np.ones((60, 70), np.uint8), place)
+    root, _ = make_landsat(tmp_path, 8, 2, 2)
+    source = str(root) if product else next(str(file) for file in root.glob("*SR_B4*"))
+    bands = ["--bands", "SR_B4,nir08"] if product else []
+    output = str(tmp_path / "o.tif")
+    arguments = [
+        "superresolve",
+        source,
+        output,
+        "--model",
+        "nearest:3",
+        "--in-process",
+        "--align-to",
+        target,
+        "--quiet",
+    ]
+    assert main([*arguments, *bands]) == 1
+    (job,) = interrupted_jobs()
+    assert (job.request.satellite, job.run.input, job.run.output) == ("landsat" if product else "", source, output)
+    assert job.request.selection.bands == (("red", "nir") if product else ())
+    assert job.request.target.geotransform == place and job.request.target_name == target
+    assert job.done == job.tiles == 1
 
 
 def test_an_uncertainty_is_written_beside_the_result(command, make_raster, tmp_path):

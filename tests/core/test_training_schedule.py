@@ -9,7 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sr_plugin.core.training_plan import AdversarialPlan, OptimiserPlan
-from sr_plugin.core.training_schedule import adversarial_weight, discriminator_learns, learning_rate_share
+from sr_plugin.core.training_schedule import (
+    adversarial_weight,
+    discriminator_learns,
+    learning_rate_share,
+    weights_count_from,
+)
 
 
 def plan(warm_up, ramp, shape="linear", weight=0.5):
@@ -40,6 +45,14 @@ def test_it_never_falls_and_begins_with_the_discriminator(warm_up, ramp, step, s
 def test_without_an_adversary_there_is_none():
     assert not discriminator_learns(10**6, AdversarialPlan())
     assert adversarial_weight(10**6, AdversarialPlan()) == 0.0
+
+
+def test_weights_count_once_the_adversary_has_its_full_say():
+    plan = AdversarialPlan("vanilla", warm_up=30, ramp=20, weight=0.1)
+    first = weights_count_from(100, plan)
+    assert adversarial_weight(first - 1, plan) < adversarial_weight(first, plan) == 0.1
+    assert weights_count_from(40, plan) == 40, "a training that ends before has its last weights"
+    assert weights_count_from(100, AdversarialPlan()) == 0
 
 
 def share(step, **changes):

@@ -12,7 +12,9 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-#: Seconds that one example may take; most take a thousandth of it.
+from tests.waiting import LONG
+
+#: Seconds that one example may compute, in all threads together; most take a thousandth of it.
 SECONDS = 10
 #: Growth of this process' greatest size in one example.
 MEGABYTES = 400
@@ -83,8 +85,14 @@ def greatest_size() -> int:
 
 
 @contextlib.contextmanager
-def guarded(seconds: float = SECONDS, megabytes: int = MEGABYTES) -> Iterator[None]:
-    """Fails the test when what runs inside does what reading a file must not do."""
+def guarded(seconds: float = SECONDS, megabytes: int = MEGABYTES, patience: float = LONG) -> Iterator[None]:
+    """Fails the test when what runs inside does what reading a file must not do.
+
+    Args:
+        seconds: of CPU time, which a machine that others use does not lengthen.
+        megabytes: growth of this process' greatest size.
+        patience: seconds by the clock, for what hangs without computing.
+    """
     if not _installed.is_set():
         sys.addaudithook(_audit)
         _installed.set()
@@ -92,20 +100,25 @@ def guarded(seconds: float = SECONDS, megabytes: int = MEGABYTES) -> Iterator[No
     before = greatest_size()
 
     def stop(*_: Any) -> None:
-        raise Hung(f"no end after {seconds} s")
+        raise Hung(f"no end after {seconds} s of computing or {patience} s of waiting")
 
-    alarm = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
-    previous = signal.signal(signal.SIGALRM, stop) if alarm else None
-    if alarm:
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+    timers: list[tuple[int, int, float]] = []
+    if hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread():
+        timers = [
+            (signal.ITIMER_PROF, signal.SIGPROF, seconds),
+            (signal.ITIMER_REAL, signal.SIGALRM, patience),
+        ]
+    previous = [signal.signal(number, stop) for _, number, _ in timers]
+    for timer, _, most in timers:
+        signal.setitimer(timer, most)
     _watched[threading.get_ident()] = seen
     try:
         yield
     finally:
         _watched.pop(threading.get_ident(), None)
-        if alarm:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, previous)
+        for (timer, number, _), before_it in zip(timers, previous):
+            signal.setitimer(timer, 0)
+            signal.signal(number, before_it)
     assert seen == [], f"it did {seen}"
     grown = greatest_size() - before
     assert grown <= megabytes, f"it took {grown} MB"

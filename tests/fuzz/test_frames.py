@@ -31,6 +31,7 @@ from sr_plugin.worker.server import Server
 from tests.fuzz.effort import effort
 from tests.fuzz.guard import greatest_size, guarded
 from tests.fuzz.inputs import changed_bytes, changed_documents, json_values, scalars
+from tests.waiting import LONG
 
 CARD = builtin_card("bicubic:2")
 SETTINGS = RunSettings(Radiometry((1.0,), (0.0,), (1.0,), (0.0,)), "uint16")
@@ -94,7 +95,7 @@ def test_frames_are_read_or_refused(data: bytes) -> None:
             assert len(str(error)) < 1000
 
 
-def answers(data: bytes, seconds: float = 20) -> list[Frame]:
+def answers(data: bytes, seconds: float = LONG) -> list[Frame]:
     """What the server answers to these bytes, all of it well-formed; fails where it does not come to its end."""
     given_back = io.BytesIO()
     serving = threading.Thread(target=Server(io.BytesIO(data), given_back).serve, daemon=True)
@@ -112,7 +113,7 @@ def answers(data: bytes, seconds: float = 20) -> list[Frame]:
 @given(data=frames)
 @effort()
 def test_the_server_ends_after_garbage(data: bytes) -> None:
-    with guarded(30):
+    with guarded(60):
         for frame in answers(frame_bytes({"type": "hello", "id": 0}) + data):
             assert frame.header["type"] in ("hello", "error")
 
@@ -132,7 +133,7 @@ def test_every_changed_request_has_an_answer(kind: str, data: st.DataObject) -> 
     changed.pop("arrays", None)
     sent = data.draw(st.sampled_from([arrays, (), arrays * 2, tuple(a[..., :0] for a in arrays)]))
     with guarded(60):
-        found = answers(frame_bytes(LOAD) + frame_bytes(changed, *sent) + frame_bytes({"type": "hello", "id": 9}), 40)
+        found = answers(frame_bytes(LOAD) + frame_bytes(changed, *sent) + frame_bytes({"type": "hello", "id": 9}))
     assert len(found) == 3
     assert found[0].header["type"] == "loaded" and found[2].header["type"] == "hello"
     if found[1].header["type"] == "error":
@@ -168,7 +169,7 @@ told = st.one_of(
 def talk(session: WorkerSession) -> None:
     try:
         session.load(CARD, SETTINGS)
-        result = session.submit([NamedArray("image", TILE)], TASK).result(timeout=15)
+        result = session.submit([NamedArray("image", TILE)], TASK).result(timeout=LONG)
         assert isinstance(result, TileResult) and all(isinstance(n, (int, float)) for n in result.statistics.values())
     finally:
         session.kill()
@@ -184,7 +185,7 @@ def test_the_client_is_told_of_garbage(folder: pathlib.Path, data: bytes, rest: 
         talk(WorkerSession(python))
     except SuperResolutionError as error:
         assert error.message
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 50, "a client that is not told gives up after a minute"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a shell script")
@@ -226,15 +227,14 @@ GARBAGE = {
 def test_a_real_worker_says_what_is_wrong_and_ends(kind: str, worker_python: str) -> None:
     start = "import sys; sys.path.insert(0, sys.argv[1]); from sr_plugin.worker.server import main; main()"
     parent = str(pathlib.Path(__file__).resolve().parents[2])
-    started = time.monotonic()
     done = subprocess.run(
         [worker_python, "-c", start, parent],
         input=GARBAGE[kind],
         capture_output=True,
-        timeout=60,
+        timeout=LONG,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
-    assert done.returncode == 0 and time.monotonic() - started < 30
+    assert done.returncode == 0
     frame = read_frame(io.BytesIO(done.stdout))
     assert frame is not None and frame.header["type"] == "error" and frame.header["code"] == "ProtocolError"
     assert b"Traceback" not in done.stderr

@@ -71,11 +71,18 @@ def test_acts_are_seen(act):
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no timers on Windows")
 def test_a_hang_is_seen():
-    with pytest.raises(Hung), guarded(seconds=0.2):
+    with pytest.raises(Hung), guarded(patience=0.2):
         try:
-            time.sleep(5)
+            time.sleep(60)
         except Exception:
             pytest.fail("a reader that catches everything must not swallow it")
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no timers on Windows")
+def test_a_computation_without_end_is_seen():
+    with pytest.raises(Hung), guarded(seconds=0.1):
+        while True:
+            pass
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the size of a process is not told there")

@@ -9,12 +9,18 @@ import pathlib
 
 import pytest
 from hypothesis import example, given
+from hypothesis import strategies as st
 
 pytest.importorskip("osgeo", reason="GDAL's Python bindings are not installed")
 
 from sr_plugin.core.errors import SuperResolutionError  # noqa: E402
+from sr_plugin.core.grid import Grid  # noqa: E402
+from sr_plugin.pipeline.any_request import AnyRequest, request_to_wire  # noqa: E402
 from sr_plugin.pipeline.interrupted import discard, index_folder, interrupted_jobs  # noqa: E402
+from sr_plugin.pipeline.product_input import BandSelection  # noqa: E402
+from sr_plugin.pipeline.product_request import ProductRequest  # noqa: E402
 from sr_plugin.pipeline.request import SuperResolveRequest  # noqa: E402
+from sr_plugin.pipeline.series_request import SeriesRequest, SeriesView  # noqa: E402
 from sr_plugin.pipeline.unfinished import partial_files  # noqa: E402
 from tests.fuzz.effort import effort  # noqa: E402
 from tests.fuzz.guard import guarded  # noqa: E402
@@ -31,20 +37,33 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     return tmp_path_factory.getbasetemp() / "interrupted"
 
 
-def entry() -> dict:
+RUN = SuperResolveRequest("in.tif", OUTPUT, "bicubic:2")
+FACTS = {"model": "m", "georeferenced": True, "started": 1.7e9, "source": "x", "source_files": ["in.tif"]}
+
+
+def first_version() -> dict:
     """An entry with the output in a folder that the test knows by a relative name."""
-    request = dataclasses.asdict(SuperResolveRequest("in.tif", OUTPUT, "bicubic:2"))
-    facts = {"version": 1, "request": request, "digest": DIGEST, "model": "m", "georeferenced": True, "tiles": 9}
-    return {**facts, "started": 1.7e9, "source": "x", "source_files": ["in.tif"]}
+    return {**FACTS, "version": 1, "request": dataclasses.asdict(RUN), "digest": DIGEST, "tiles": 9}
 
 
-WHOLE = json.dumps(entry())
+def entry(request: AnyRequest) -> dict:
+    """An entry of a run with steps."""
+    steps = [{"output": OUTPUT, "digest": DIGEST, "tiles": 9, "beside": ["./uncertainty.tif"]}]
+    return {**FACTS, "version": 2, "request": request_to_wire(request), "steps": steps, "tile_steps": 1}
 
 
-@given(text=changed_json(entry()))
+PRODUCT = ProductRequest(RUN, "landsat", BandSelection(("red",)), True, Grid(3, 4), "other")
+ENTRIES = [first_version(), *map(entry, (RUN, PRODUCT, SeriesRequest(RUN, (SeriesView("in.tif"),))))]
+WHOLE = [json.dumps(values) for values in ENTRIES]
+
+
+@given(text=st.one_of(map(changed_json, ENTRIES)))
 @example(text="[" * 100_000)
-@example(text=json.dumps({**entry(), "started": 10**400}))
-@example(text=WHOLE)
+@example(text=json.dumps({**ENTRIES[0], "started": 10**400}))
+@example(text=WHOLE[0])
+@example(text=WHOLE[1])
+@example(text=WHOLE[2])
+@example(text=WHOLE[3])
 @effort()
 def test_entries(folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("SR_PLUGIN_DATA", str(folder / "data"))
@@ -63,5 +82,5 @@ def test_entries(folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, text: st
             except SuperResolutionError:
                 continue
     assert all(path.exists() for path in kept)
-    if text == WHOLE:
+    if text in WHOLE:
         assert not any(os.path.exists(name) for name in files), "the whole entry was not discarded"

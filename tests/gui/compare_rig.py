@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from tests.conftest import write_raster
+from tests.waiting import LONG
 
 SIZE = 64
 COARSE = (500000.0, 10.0, 0.0, 4100000.0, 0.0, -10.0)
 
 
-def pump(done=lambda: False, seconds=10.0):
+def pump(done=lambda: False, seconds=LONG):
     """Let Qt work until something is done; whether it was done in time."""
     from qgis.PyQt.QtWidgets import QApplication
 

@@ -7,8 +7,10 @@ import time
 
 import numpy as np
 
+from tests.waiting import LONG
 
-def wait_until(done, seconds=30.0):
+
+def wait_until(done, seconds=LONG):
     """Let Qt work until something is done; fails the test when it never is."""
     from qgis.PyQt.QtWidgets import QApplication
 

@@ -6,8 +6,10 @@ import time
 
 import pytest
 
+from tests.waiting import LONG
 
-def wait_until(done, seconds=20.0):
+
+def wait_until(done, seconds=LONG):
     """Let Qt work until something is so; fails when it takes too long."""
     from qgis.PyQt.QtCore import QCoreApplication, QEvent
     from qgis.PyQt.QtWidgets import QApplication

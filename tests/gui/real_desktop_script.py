@@ -17,13 +17,13 @@ def use(plugin, layer, number):
 
     desktop = plugin.desktop
     desktop.show_dock()
-    wait_until(lambda: not desktop.dock.missing(), 30)
+    wait_until(lambda: not desktop.dock.missing())
     parameters = {**desktop.dock.parameters(), "MODEL": "bicubic:2"}
     desktop.dock.preview_requested.emit(parameters)
     output = os.path.join(FOLDER, f"result_{number}.tif")
     desktop.dock.run_requested.emit({**parameters, "OUTPUT": output})
     run = desktop.queue.runs[-1]
-    wait_until(lambda: run.ended and not desktop.preview.busy, 60)
+    wait_until(lambda: run.ended and not desktop.preview.busy)
     work_off(0.5)
     desktop.open_compare()
     desktop.open_environment()

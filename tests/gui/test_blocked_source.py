@@ -10,8 +10,9 @@ import pytest
 from tests.conftest import write_raster
 from tests.gui.desktop_fixtures import project  # noqa: F401 - a fixture
 from tests.gui.desktop_tools import scene_pixels, wait_until, work_off
-from tests.gui.ticks import ticking
+from tests.gui.ticks import assert_awake, ticking
 from tests.slow_server import serve  # noqa: F401 - a fixture
+from tests.waiting import SOON
 
 pytestmark = [pytest.mark.qgis, pytest.mark.gui]
 
@@ -35,16 +36,17 @@ def test_a_run_whose_source_stops_answering_is_cancelled(provider, project, tmp_
     if extent:
         box = layer.extent().buffered(-1000)
         parameters["EXTENT"] = f"{box.xMinimum()},{box.xMaximum()},{box.yMinimum()},{box.yMaximum()}"
-    with ticking() as gaps:
+    with ticking() as seen:
         run = queue.add(parameters)
         wait_until(server.waiting.is_set)
         work_off(0.3)
         assert run.state.value == "running"
         started = time.monotonic()
         queue.cancel(run)
-        wait_until(lambda: run.ended, 10)
-    assert run.state.value == "cancelled" and time.monotonic() - started < 2
-    assert max(gaps) < 0.5
+        wait_until(lambda: run.ended)
+    # The server would be silent for ten minutes.
+    assert run.state.value == "cancelled" and time.monotonic() - started < SOON
+    assert_awake(seen)
     assert sorted(os.listdir(tmp_path)) == ["far.tif"]
     server.close()
     queue.shut_down()

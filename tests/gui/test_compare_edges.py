@@ -22,13 +22,12 @@ from tests.gui.compare_rig import (  # noqa: F401 - fixtures
     wait_for_picture,
     window,
 )
-from tests.gui.ticks import ticking
+from tests.gui.ticks import assert_awake, ticking
+from tests.waiting import LONG
 
 pytestmark = [pytest.mark.qgis, pytest.mark.gui]
 
 YELLOW = (255, 214, 0)
-#: A worker starts within this many seconds on a busy machine.
-_START_SECONDS = 60
 
 
 def at_rest(window):
@@ -39,7 +38,7 @@ def find_edges(window):
     """Switch edges on and wait for them."""
     window.set_edges(True)
     assert window.panel.busy.isVisible()
-    assert pump(lambda: at_rest(window), _START_SECONDS)
+    assert pump(lambda: at_rest(window))
 
 
 def cells(window):
@@ -151,7 +150,7 @@ def test_edges_follow_the_views(window, texture):
     before = window.panel.state.text()
     window.views()[1].canvas.zoomByFactor(0.3)
     assert window.panel.busy.isVisible()
-    assert pump(lambda: at_rest(window), _START_SECONDS)
+    assert pump(lambda: at_rest(window))
     assert window.panel.state.text() != before
     assert window.panel.table.rowCount() > 0
 
@@ -162,9 +161,7 @@ def test_edges_follow_a_change_of_mode(window, texture):
     find_edges(window)
     before = window.panel.state.text()
     window.set_mode("swipe")
-    assert pump(lambda: not at_rest(window), 2)
-    assert pump(lambda: at_rest(window), _START_SECONDS)
-    assert window.panel.state.text() != before
+    assert pump(lambda: at_rest(window) and window.panel.state.text() != before)
 
 
 @pytest.mark.parametrize("method", ["canny", "sobel"])
@@ -190,7 +187,7 @@ def test_nothing_in_view_is_told(window, texture):
     window.show_layers([texture("one"), texture("two")])
     find_edges(window)
     window.views()[0].canvas.setCenter(QgsPointXY(600000, 4200000))
-    assert pump(lambda: at_rest(window), _START_SECONDS)
+    assert pump(lambda: at_rest(window))
     assert "do not overlap" in window.panel.state.text()
     assert window.panel.table.rowCount() == 0
 
@@ -221,7 +218,7 @@ def test_a_missing_environment_is_told_with_a_hint(window, texture, monkeypatch)
     asked = []
     window.environment_requested.connect(lambda: asked.append(1))
     window.forget_worker()
-    assert pump(lambda: at_rest(window), 5)
+    assert pump(lambda: at_rest(window))
     assert window.panel.state.text() == "No Python environment was found that can find edges."
     assert window.panel.environment_button.isVisible()
     window.panel.environment_button.click()
@@ -240,7 +237,7 @@ def test_a_new_environment_is_tried_at_once(window, texture, tmp_path):
     finally:
         WORKER_PYTHON.set("")
     window.forget_worker()
-    assert pump(lambda: at_rest(window), _START_SECONDS)
+    assert pump(lambda: at_rest(window))
     assert cells(window)["Kept"][1] == "100.0 %"
 
 
@@ -250,10 +247,10 @@ def test_a_dead_worker_is_replaced(window, texture):
     find_edges(window)
     os.kill(window.edges.runner._session.pid, signal.SIGKILL)
     window.panel.sigma.set_value(2.0)
-    assert pump(lambda: at_rest(window), _START_SECONDS)
+    assert pump(lambda: at_rest(window))
     assert "signal 9" in window.panel.state.text()
     window.panel.sigma.set_value(2.5)
-    assert pump(lambda: at_rest(window), _START_SECONDS)
+    assert pump(lambda: at_rest(window))
     assert cells(window)["Kept"][1] == "100.0 %"
 
 
@@ -274,7 +271,7 @@ class SlowViewer:
 
         self.requests.append(request)
         self.started.set()
-        self.go.wait(10)
+        self.go.wait(LONG)
         layer = LayerEdges("a", np.zeros((2, 2), bool), np.zeros((2, 2), np.float32))
         return EdgeView(Grid(2, 2), EdgeSettings(), layer, ())
 
@@ -304,12 +301,12 @@ def test_stale_views_are_dropped(runner):
     done = []
     runner.done.connect(lambda number, _pictures: done.append(number))
     runner.submit("first", 1.0)
-    assert pump(lambda: SlowViewer.made and SlowViewer.made.started.is_set(), 5)
+    assert pump(lambda: SlowViewer.made and SlowViewer.made.started.is_set())
     viewer = SlowViewer.made
     runner.submit("second", 1.0)
     newest = runner.submit("third", 1.0)
     viewer.go.set()
-    assert pump(lambda: len(viewer.requests) == 2 and done, 5)
+    assert pump(lambda: len(viewer.requests) == 2 and done)
     pump(seconds=0.2)
     assert viewer.requests == ["first", "third"]
     assert done == [newest]
@@ -318,7 +315,7 @@ def test_stale_views_are_dropped(runner):
 def test_shutting_down_ends_the_thread_and_the_session(runner):
     NoSession.killed = False
     runner.submit("first", 1.0)
-    assert pump(lambda: SlowViewer.made and SlowViewer.made.started.is_set(), 5)
+    assert pump(lambda: SlowViewer.made and SlowViewer.made.started.is_set())
     SlowViewer.made.go.set()
     runner.shut_down()
     assert NoSession.killed
@@ -337,7 +334,7 @@ def test_unloading_leaves_neither_threads_nor_processes(settings, texture):
     assert os.path.isdir(f"/proc/{worker}")
     shut_down(window)
     assert not os.path.isdir(f"/proc/{worker}")
-    assert pump(lambda: not {t for t in threading.enumerate() if t.name.startswith("sr-")} - before, 5)
+    assert pump(lambda: not {t for t in threading.enumerate() if t.name.startswith("sr-")} - before)
 
 
 def test_closing_ends_the_worker_and_it_comes_back(window, texture):
@@ -346,7 +343,7 @@ def test_closing_ends_the_worker_and_it_comes_back(window, texture):
     find_edges(window)
     worker = window.edges.runner._session.pid
     window.close()
-    assert pump(lambda: not os.path.isdir(f"/proc/{worker}"), 5)
+    assert pump(lambda: not os.path.isdir(f"/proc/{worker}"))
     window.show_layers([layer, layer])
     find_edges(window)
     assert cells(window)["Kept"][1] == "100.0 %"
@@ -365,12 +362,11 @@ def test_the_interface_stays_awake_while_edges_are_computed(window, add_layer):
     find_edges(window)
     wait_for_picture(window)
     views = 0
-    with ticking() as gaps:
-        for sigma in (1.0, 2.0, 3.0):
+    with ticking() as seen:
+        for sigma in (1.0, 2.0):
             window.panel.sigma.set_value(sigma)
-            assert pump(lambda: at_rest(window), _START_SECONDS)
+            assert pump(lambda: at_rest(window))
             views += window.panel.table.rowCount() > 0
-    print(f"largest gap {1000 * max(gaps):.0f} ms in {len(gaps)} ticks")
-    assert views == 3
-    assert len(gaps) > 20
-    assert max(gaps) < 0.1
+    assert views == 2
+    assert len(seen.gaps) > 20
+    assert_awake(seen)

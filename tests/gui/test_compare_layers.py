@@ -90,7 +90,7 @@ def test_a_new_look_of_the_reference_reaches_all_views(window, plain):
     window.show_layers([red, blue])
     wait_for_picture(window)
     red.setRenderer(QgsMultiBandColorRenderer(red.dataProvider(), 3, 2, 1))
-    assert pump(lambda: drawn(window.views()[1]).renderer().usesBands() == [3, 2, 1], 3)
+    assert pump(lambda: drawn(window.views()[1]).renderer().usesBands() == [3, 2, 1])
     wait_for_picture(window)
     assert colour_at(window, 0.25, 0.5) == (0, 0, 255)
     assert colour_at(window, 0.75, 0.5) == (255, 0, 0)
@@ -114,12 +114,10 @@ def test_a_layer_may_be_removed_meanwhile(window, plain, project, mode):
     wait_for_picture(window)
     assert [view.caption.text() for view in window.views()] == ["red", "green"]
     project.removeMapLayer(green.id())
-    pump(seconds=0.3)
-    assert window.views() == []
+    assert pump(lambda: window.views() == [])
     assert window.pages.currentWidget() is window.empty
     project.removeMapLayer(red.id())
-    pump(seconds=0.3)
-    assert "Add at least two raster layers" in window.empty.text()
+    assert pump(lambda: "Add at least two raster layers" in window.empty.text())
 
 
 def test_other_layers_of_the_project_disturb_nothing(window, texture, project):
@@ -143,8 +141,7 @@ def test_a_new_project_empties_the_window(window, texture, project):
     window.show_layers([texture("first"), texture("second")])
     wait_for_picture(window)
     project.clear()
-    pump(seconds=0.3)
-    assert window.pages.currentWidget() is window.empty
+    assert pump(lambda: window.pages.currentWidget() is window.empty)
 
 
 def test_layers_outside_the_project_can_be_compared(window, texture, project, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 import pytest
@@ -36,7 +37,7 @@ def open_dock(desktop):
 
 def ready(dock):
     """Wait until the form is filled."""
-    wait_until(lambda: not dock.missing(), 30)
+    wait_until(lambda: not dock.missing())
 
 
 def choose_model(dock, model):
@@ -152,13 +153,13 @@ def test_a_cancelled_run_says_nothing_more(desktop, scene, stand_in):
 def test_the_sample_says_that_it_works_here(desktop, stand_in, project):
     desktop.actions.sample.trigger()
     (run,) = desktop.queue.runs
-    wait_until(lambda: run.ended, 120)
+    wait_until(lambda: run.ended)
     work_off()
     item = stand_in.messageBar().currentItem()
     assert (item.title(), item.text()[-8:]) == ("Works on this machine", " on CPU."), item.text()
     desktop.actions.sample.trigger()
     assert len([layer for layer in project.mapLayers().values() if layer.name() == "Sentinel-2 sample"]) == 1
-    wait_until(lambda: desktop.queue.runs[-1].ended, 120)
+    wait_until(lambda: desktop.queue.runs[-1].ended)
 
 
 def test_a_sample_that_comes_out_otherwise_is_told(desktop, stand_in, monkeypatch):
@@ -168,7 +169,7 @@ def test_a_sample_that_comes_out_otherwise_is_told(desktop, stand_in, monkeypatc
     monkeypatch.setattr(sample_check, "sample_parameters", lambda source: {**original(source), "MODEL": "bicubic:2"})
     desktop.try_sample()
     (run,) = desktop.queue.runs
-    wait_until(lambda: run.ended, 120)
+    wait_until(lambda: run.ended)
     work_off()
     text = stand_in.messageBar().currentItem().text()
     assert text.startswith("The result of the sample differs from the stored one: ")
@@ -182,8 +183,13 @@ def test_the_legend_note_of_a_result_shows_in_the_layer_tree(desktop, scene, sta
     ready(dock)
     dock.run_requested.emit({**choose_model(dock, "bicubic:2"), "OUTPUT": str(tmp_path / "result.tif")})
     wait_until(lambda: desktop.queue.runs[0].ended)
+
+    def shown():
+        return [label.text() for label in stand_in.layerTreeView().findChildren(QLabel)]
+
+    wait_until(shown)
     work_off(0.2)
-    labels = [label.text() for label in stand_in.layerTreeView().findChildren(QLabel)]
+    labels = shown()
     assert [text for text in labels if text.startswith("Interpolated: bicubic:2, ")] == labels and labels
 
 
@@ -217,7 +223,7 @@ def test_a_result_of_another_project_is_added_on_request(desktop, scene, stand_i
     (run,) = desktop.queue.runs
     project.clear()
     wait_until(lambda: run.ended)
-    work_off(0.1)
+    wait_until(stand_in.messageBar().currentItem)
     item = stand_in.messageBar().currentItem()
     assert "started in another project" in item.text() and project.mapLayers() == {}
     from qgis.PyQt.QtWidgets import QAbstractButton
@@ -277,6 +283,9 @@ def test_three_reloads_leave_no_trace(scene, stand_in, tmp_path):
     before = traces(stand_in)
     for number in range(1, 4):
         cycle(number)
+        with contextlib.suppress(AssertionError):
+            # What is left is told below.
+            wait_until(lambda: not differences(before, traces(stand_in)))
         assert differences(before, traces(stand_in)) == []
     assert before["workers"] == [] and before["threads"] == [] and "superres_legend_note" not in before["legend notes"]
     assert stand_in.menus == {} and stand_in.factories == []

@@ -185,8 +185,8 @@ def test_an_area_beside_the_raster_forbids_the_run(ready):
 def test_a_polygon_layer_that_is_removed_is_forgotten(ready, polygons, project):
     ready.area_section.set_mode("polygons")
     project.removeMapLayer(polygons.id())
-    pause(0.05)
-    assert "Choose a polygon layer" in ready.missing() and "MASK" not in ready.parameters()
+    wait_until(lambda: "Choose a polygon layer" in ready.missing())
+    assert "MASK" not in ready.parameters()
 
 
 def test_a_crs_without_a_name_is_given_in_full(ready):

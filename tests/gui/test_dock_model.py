@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
+from sr_plugin.gui.dock.model_card_view import quality_text
 from tests.gui.dock_desktop import add_raster, iface, panel, project, ready, user_settings, wait_until  # noqa: F401
 
 pytestmark = [pytest.mark.qgis, pytest.mark.gui]
@@ -61,8 +63,6 @@ def test_the_card_says_what_distinguishes_a_model(panel):
 
 
 def test_badges_for_models_to_be_careful_with(panel):
-    from dataclasses import replace
-
     view = panel.model_section.card_view
     card = panel.model_section.card()
     view.set_card(replace(card, generative=True, verified=False, title="<b>x</b>", source="", citation="<i>"))
@@ -70,6 +70,16 @@ def test_badges_for_models_to_be_careful_with(panel):
     assert "&lt;i&gt;" in view.facts.text(), "texts of a card are escaped"
     view.set_card(replace(card, verified=False, family="onnx"))
     assert not view.generative.isVisibleTo(view) and not view.unverified.isVisibleTo(view)
+
+
+def test_a_generative_model_says_how_much_it_invents(panel):
+    panel.model_section.choose("s2-rgb-x4-gan")
+    view = panel.model_section.card_view
+    card = panel.model_section.card()
+    assert view.generative.isVisibleTo(view) and "invented" in view.facts.text()
+    assert f"{card.quality['hallucination']:.0%} invented" in quality_text(card)
+    assert "invented" not in quality_text(replace(card, generative=False))
+    assert "invented" not in quality_text(replace(card, quality={"mean_gain_db": 1.0}))
 
 
 def test_the_whole_report_opens_in_a_window(panel):
@@ -211,7 +221,7 @@ def test_the_usual_model_of_the_user_is_preset(iface, user_settings):
 def test_an_onnx_file_that_tells_nothing_is_measured_in_a_worker(ready, project_dir, tmp_path):
     path = str(shutil.copy(project_dir / "models" / "s2-rgbn-x2.onnx", tmp_path / "mine.onnx"))
     ready.model_section.choose(path)
-    wait_until(lambda: ready.model_section.card() or ready.model_section.problem.text(), 120)
+    wait_until(lambda: ready.model_section.card() or ready.model_section.problem.text())
     assert ready.model_section.problem.text() == ""
     assert ready.model_section.card().scale == 2 and len(ready.model_section.card().input_bands) == 4
     assert len(ready.band_section.combos) == 4

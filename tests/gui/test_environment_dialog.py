@@ -11,10 +11,13 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.gui.ticks import assert_awake, ticking
+from tests.waiting import LONG
+
 pytestmark = [pytest.mark.qgis, pytest.mark.gui]
 
 
-def wait_for(condition, seconds=60.0):
+def wait_for(condition, seconds=LONG):
     """Let Qt work until something is so."""
     from qgis.PyQt.QtCore import QCoreApplication
 
@@ -264,7 +267,7 @@ def test_an_empty_wheels_folder_is_told_at_once(dialog, tmp_path):
     (tmp_path / "empty").mkdir()
     dialog.form.wheels.setFilePath(str(tmp_path / "empty"))
     dialog.form.create_button.click()
-    wait_for(lambda: not dialog.creation.is_running, 10)
+    wait_for(lambda: not dialog.creation.is_running)
     assert "holds no wheels" in dialog.summary.text()
 
 
@@ -310,19 +313,12 @@ def test_the_plugin_closes_it_without_a_question(dialog, wheels, monkeypatch):
 
 @pytest.mark.slow
 def test_the_interface_does_not_freeze_meanwhile(dialog, wheels):
-    from qgis.PyQt.QtCore import QTimer
-
-    beats = []
-    timer = QTimer()
-    timer.setInterval(10)
-    timer.timeout.connect(lambda: beats.append(time.monotonic()))
-    timer.start()
-    dialog.form.wheels.setFilePath(str(wheels))
-    dialog.form.create_button.click()
-    wait_for(lambda: not dialog.creation.is_running)
-    wait_for(lambda: dialog.refresh_button.isEnabled())
-    timer.stop()
-    assert max(later - earlier for earlier, later in zip(beats, beats[1:])) < 0.5
+    with ticking(10) as seen:
+        dialog.form.wheels.setFilePath(str(wheels))
+        dialog.form.create_button.click()
+        wait_for(lambda: not dialog.creation.is_running)
+        wait_for(lambda: dialog.refresh_button.isEnabled())
+    assert_awake(seen)
 
 
 def test_half_made_environments_are_shown_and_can_be_removed(dialog, monkeypatch):
@@ -418,7 +414,7 @@ def test_the_real_light_environment(dialog, monkeypatch, tmp_path):
     """With the network as this computer has it; skipped where the packages cannot be had."""
     monkeypatch.delenv("PIP_CONFIG_FILE")
     dialog.form.create_button.click()
-    wait_for(lambda: not dialog.creation.is_running, 240)
+    wait_for(lambda: not dialog.creation.is_running)
     if "check the network" in dialog.summary.text():
         pytest.skip("no network")
     wait_for(lambda: dialog.refresh_button.isEnabled())

@@ -62,6 +62,87 @@ def settle(desktop):
     work_off()
 
 
+@pytest.fixture
+def in_this_process(monkeypatch):
+    """Starting workers would take most of the time."""
+    from tests.pipeline.conftest import local
+
+    monkeypatch.setattr("sr_plugin.pipeline.superresolve.worker_factory", lambda _python="": local)
+    monkeypatch.setattr("sr_plugin.pipeline.series.series_worker_factory", lambda _python="": local)
+
+
+def interrupt_algorithm(name, **parameters):
+    """Leave a run of another algorithm behind."""
+    import processing
+    from qgis.core import QgsProcessingException, QgsProcessingFeedback
+
+    class Cancels(QgsProcessingFeedback):
+        def setProgress(self, progress):
+            if progress >= 30:
+                self.cancel()
+
+    values = {"TILE_SIZE": 16, "KEEP_PARTIAL": True, **parameters}
+    with pytest.raises(QgsProcessingException, match="cancelled"):
+        processing.run(f"superres:{name}", values, feedback=Cancels(False))
+
+
+def run_of_first_row(desktop, seconds=60):
+    """Continue what is listed first, and wait until it is done."""
+    desktop.interrupted.rows[0].continue_button.click()
+    run = desktop.queue.runs[-1]
+    wait_until(lambda: run.ended, seconds)
+    settle(desktop)
+    assert run.state.value == "done", run.log
+    assert "Going on with an interrupted run" in run.log
+    return run
+
+
+def test_a_product_goes_on_and_is_loaded_as_by_its_algorithm(desktop, in_this_process, project, tmp_path):
+    from sr_plugin.pipeline.interrupted import interrupted_jobs
+    from tests.sentinel2_products import make_safe
+
+    root, _ = make_safe(tmp_path, "2A", "05.00", -1000, ("B04", "B03", "B02", "B08"))
+    parameters = {"INPUT": str(root), "MODEL": "nearest:2", "ONE_FILE_PER_BAND": True}
+    interrupt_algorithm("superresolvesentinel2", OUTPUT=str(tmp_path / "fine.tif"), **parameters)
+    (row,) = open_dock(desktop).rows
+    assert row.status.startswith("Sentinel-2, ") and "%\u00a0done" in row.status
+    run = run_of_first_row(desktop)
+    assert run.title == f"{root.name}, nearest:2"
+    layer = project.mapLayer(run.layer_id)
+    assert layer.source() == str(tmp_path / "fine.vrt") and layer.name() == f"{root.name} x2"
+    assert len(project.mapLayers()) == 1 and interrupted_jobs() == [] and not (tmp_path / "fine.tif").exists()
+
+
+def test_a_series_goes_on_above_its_reference_with_both_results(desktop, in_this_process, make_raster, project):
+    pytest.importorskip("skimage")
+    from qgis.core import QgsRasterLayer
+
+    rng, names = np.random.default_rng(3), []
+    for number in range(2):
+        pixels = scene_pixels(bands=1) + rng.integers(0, 5, (1, 60, 80)).astype(np.uint16)
+        names.append(make_raster(pixels, f"view{number}.tif"))
+    folder = os.path.dirname(names[0])
+    reference = project.addMapLayer(QgsRasterLayer(names[0], "Reference"))
+    outputs = {"OUTPUT": os.path.join(folder, "fused.tif"), "CHANGES": os.path.join(folder, "changes.tif")}
+    interrupt_algorithm("superresolvetimeseries", INPUTS=names, MODEL="shift-and-add:2", REGISTER=False, **outputs)
+    (row,) = open_dock(desktop).rows
+    assert row.status.startswith("Series of 2, ")
+    run = run_of_first_row(desktop)
+    assert run.source_id == reference.id()
+    layers = project.layerTreeRoot().layerOrder()
+    assert {layer.source() for layer in layers[:2]} == set(outputs.values()) and layers[2] == reference
+    assert project.mapLayer(run.layer_id).source() == outputs["OUTPUT"]
+    assert project.mapLayer(run.layer_id).name() == "Reference x2"
+
+
+def test_what_only_a_command_makes_is_told_and_can_be_discarded(desktop, scene, tmp_path):
+    interrupt(scene.source(), tmp_path / "result.tif", gaps_as_mask=True)
+    listed = open_dock(desktop)
+    (row,) = listed.rows
+    assert not row.continue_button.isVisibleTo(listed) and row.discard_button.text() == "Discard…"
+    assert "it goes on by the command that started it" in row.status
+
+
 def test_nothing_is_shown_where_nothing_was_interrupted(desktop):
     assert not open_dock(desktop).isVisibleTo(desktop.dock)
 
@@ -73,12 +154,12 @@ def test_a_continued_run_goes_on_and_leaves_the_list(desktop, scene, project, tm
     listed = open_dock(desktop)
     (row,) = listed.rows
     assert listed.isVisibleTo(desktop.dock) and row.continue_button.isVisibleTo(listed)
-    assert "% done" in row.status and row.discard_button.text() == "Discard…"
+    assert "%\u00a0done" in row.status and row.discard_button.text() == "Discard…"
     row.continue_button.click()
     run = desktop.queue.runs[-1]
     settle(desktop)
     assert not listed.rows
-    wait_until(lambda: run.ended, 60)
+    wait_until(lambda: run.ended)
     settle(desktop)
     assert run.state.value == "done", run.cause
     assert "Going on with an interrupted run" in run.log
@@ -110,7 +191,7 @@ def test_extent_mask_and_numbers_survive_the_way_through_processing(desktop, sce
         (row,) = open_dock(desktop).rows
         row.continue_button.click()
         run = desktop.queue.runs[-1]
-        wait_until(lambda run=run: run.ended, 60)
+        wait_until(lambda run=run: run.ended)
         assert run.state.value == "done", run.log
         assert "Going on with an interrupted run" in run.log
         whole = replace(request, output=str(tmp_path / "whole.tif"))
@@ -133,7 +214,7 @@ def test_a_continued_run_has_its_uncertainty_too(desktop, scene, project, tmp_pa
     (row,) = open_dock(desktop).rows
     row.continue_button.click()
     run = desktop.queue.runs[-1]
-    wait_until(lambda: run.ended, 120)
+    wait_until(lambda: run.ended)
     settle(desktop)
     assert run.state.value == "done", run.log
     assert "Going on with an interrupted run" in run.log and interrupted_jobs() == []
@@ -149,14 +230,15 @@ def test_a_continued_run_has_its_uncertainty_too(desktop, scene, project, tmp_pa
 def test_further_models_are_asked_for_again(desktop, scene, tmp_path):
     from dataclasses import replace
 
-    from sr_plugin.processing.continued_run import continued_parameters
+    from sr_plugin.processing.continued_run import continued_run
 
     interrupt(scene.source(), tmp_path / "result.tif")
     job = open_dock(desktop).rows[0].job
-    assert not any("UNCERTAINTY" in name for name in continued_parameters(job))
+    assert not any("UNCERTAINTY" in name for name in continued_run(job)[1])
     models = ("any-x2", str(tmp_path / "mine.onnx"))
     request = replace(job.request, uncertainty="u.tif", uncertainty_limit=0.25, uncertainty_models=models)
-    asked = continued_parameters(replace(job, request=request))
+    algorithm, asked = continued_run(replace(job, request=request))
+    assert algorithm == "superres:superresolve"
     given = {name: value for name, value in asked.items() if "UNCERTAINTY" in name}
     models_text = f"any-x2; {tmp_path / 'mine.onnx'}"
     assert given == {"UNCERTAINTY": "u.tif", "UNCERTAINTY_LIMIT": 0.25, "UNCERTAINTY_MODELS": models_text}
@@ -174,7 +256,7 @@ def test_the_extent_of_a_raster_without_place(desktop, make_raster, tmp_path):
     (row,) = open_dock(desktop).rows
     row.continue_button.click()
     run = desktop.queue.runs[-1]
-    wait_until(lambda: run.ended, 60)
+    wait_until(lambda: run.ended)
     assert run.state.value == "done" and "Going on with an interrupted run" in run.log, run.log
 
 
@@ -196,6 +278,15 @@ def test_discard_asks_first(desktop, scene, tmp_path):
     settle(desktop)
     settle(desktop)
     assert os.listdir(tmp_path) == ["input.tif"] and not listed.rows
+
+
+def test_the_question_names_what_is_whole_and_stays(desktop, scene, tmp_path):
+    from dataclasses import replace
+
+    interrupt(scene.source(), tmp_path / "result.tif")
+    listed = open_dock(desktop)
+    listed.ask_to_discard(replace(listed.rows[0].job, whole=(str(tmp_path / "image.tif"),)))
+    assert listed.question.informativeText().endswith("The input is not touched. 'image.tif' is whole and stays.")
 
 
 def test_what_cannot_go_on_can_only_be_cleaned_up(desktop, scene, tmp_path):
@@ -227,4 +318,4 @@ def test_a_run_that_is_killed_under_way_is_listed_when_the_dock_comes_back(deskt
     desktop.dock.setUserVisible(False)
     desktop.dock.setUserVisible(True)
     wait_until(lambda: desktop.interrupted.rows)
-    assert desktop.interrupted.rows[0].job.request.output == str(tmp_path / "late.tif")
+    assert desktop.interrupted.rows[0].job.run.output == str(tmp_path / "late.tif")

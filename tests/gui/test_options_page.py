@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
+
+from tests.gui.desktop_tools import wait_until
 
 pytestmark = [pytest.mark.qgis, pytest.mark.gui]
 
@@ -87,13 +87,7 @@ def test_title_and_icon_are_there(settings):
 
 
 def test_the_environment_is_told_and_its_dialog_opens(page, monkeypatch):
-    from qgis.PyQt.QtCore import QCoreApplication
-
-    deadline = time.monotonic() + 60
-    while "Looking for" in page.environment.text():
-        assert time.monotonic() < deadline
-        QCoreApplication.processEvents()
-        time.sleep(0.01)
+    wait_until(lambda: "Looking for" not in page.environment.text())
     assert "Python 3." in page.environment.text()
     told = []
     page._environment.environment_changed.connect(lambda: told.append(1))

@@ -15,7 +15,7 @@ from tests.gui.desktop_tools import scene_pixels
 
 pytestmark = [pytest.mark.qgis, pytest.mark.gui, pytest.mark.slow]
 
-_TIMEOUT = 240
+_TIMEOUT = 600
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from tests.gui.desktop_fixtures import project, scene, stand_in  # noqa: F401 - fixtures
 from tests.gui.desktop_tools import scene_pixels, wait_until, work_off
-from tests.gui.ticks import ticking
+from tests.gui.ticks import assert_awake, ticking
 
 pytestmark = [pytest.mark.qgis, pytest.mark.gui]
 
@@ -71,7 +71,7 @@ def test_what_tells_of_a_result_lies_above_it_and_is_switched_off(queue, scene, 
         project.removeMapLayer(scene.id())
     run = queue.add(asked)
     assert queue.busy_outputs() == {asked["OUTPUT"], *files.values()}
-    wait_until(lambda: run.ended, 60)
+    wait_until(lambda: run.ended)
     assert run.state.value == "done", run.log
     nodes = project.layerTreeRoot().findLayers()
     sources = [files["UNCERTAINTY_MASK"], files["UNCERTAINTY"], asked["OUTPUT"]]
@@ -98,7 +98,7 @@ def test_runs_wait_for_each_other(queue, scene, tmp_path):
     assert states(queue) == ["running", "queued", "queued"]
     seen = []
     queue.ended.connect(lambda run: seen.append((runs.index(run), states(queue).count("running"))))
-    wait_until(lambda: all(run.ended for run in runs), 60)
+    wait_until(lambda: all(run.ended for run in runs))
     assert states(queue) == ["done"] * 3
     assert [number for number, _ in seen] == [0, 1, 2]
 
@@ -111,7 +111,7 @@ def test_a_cancel_ends_the_run_and_leaves_no_file(queue, scene, tmp_path, make_r
     waiting = queue.add(parameters(scene, tmp_path, "second.tif"))
     wait_until(lambda: run.tiles[0] > 2)
     queue.cancel(run)
-    wait_until(lambda: run.ended, 10)
+    wait_until(lambda: run.ended)
     assert run.state.value == "cancelled" and run.tiles[0] < run.tiles[1]
     wait_until(lambda: waiting.ended)
     assert waiting.state.value == "done"
@@ -237,18 +237,17 @@ def test_the_interface_stays_awake_during_a_run(
 ):
     from qgis.core import QgsRasterLayer
 
-    pixels = np.tile(scene_pixels(128, 128), (1, 4, 4))
+    pixels = np.tile(scene_pixels(128, 128), (1, 2, 3))
     large = project.addMapLayer(QgsRasterLayer(make_raster(pixels, "large.tif"), "Large"))
     work_off(0.2)
     first = queue.add(parameters(scene, tmp_path, "warm_up.tif"))
     wait_until(lambda: first.ended)
-    with ticking() as gaps:
+    with ticking() as seen:
         run = queue.add(parameters(large, tmp_path, TILE_SIZE=64, MODEL="s2-rgbn-x2"))
-        wait_until(lambda: run.ended, 120)
+        wait_until(lambda: run.ended)
     assert run.state.value == "done", run.cause
-    record_property("largest_gap_run_seconds", round(max(gaps), 3))
-    print(f"largest gap between ticks during a run: {max(gaps) * 1000:.0f} ms")
-    assert max(gaps) < 0.1, f"{max(gaps):.3f} s"
+    record_property("largest_gap_run_seconds", round(max(seen.gaps), 3))
+    assert_awake(seen)
 
 
 def test_a_result_stays_out_of_a_project_it_was_not_made_for(queue, run_list, scene, project, tmp_path):

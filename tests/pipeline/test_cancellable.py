@@ -12,6 +12,7 @@ from sr_plugin.core.errors import Cancelled  # noqa: E402
 from sr_plugin.pipeline.cancellable import prepare_patiently  # noqa: E402
 from sr_plugin.pipeline.request import SilentFeedback, SuperResolveRequest  # noqa: E402
 from sr_plugin.pipeline.series import _HandedOn  # noqa: E402
+from tests.waiting import LONG  # noqa: E402
 
 REQUEST = SuperResolveRequest("in.tif", "out.tif", "bicubic:2")
 
@@ -36,7 +37,7 @@ def test_a_session_asked_for_after_the_cancel_is_not_opened():
 
     def prepare(_request, _feedback, open_session):
         reading.set()
-        cancelled.wait(10)
+        cancelled.wait(LONG)
         try:
             open_session(None)
         finally:
@@ -45,7 +46,7 @@ def test_a_session_asked_for_after_the_cancel_is_not_opened():
     with pytest.raises(Cancelled):
         prepare_patiently(REQUEST, _CancelledWhen(reading), lambda _: opened.append(_Session()), prepare)
     cancelled.set()
-    assert done.wait(10)
+    assert done.wait(LONG)
     assert opened == []
 
 
@@ -54,7 +55,7 @@ def test_a_session_that_was_being_opened_is_ended():
 
     def factory(_card):
         opening.set()
-        cancelled.wait(10)
+        cancelled.wait(LONG)
         return session
 
     def prepare(_request, _feedback, open_session):
@@ -66,7 +67,7 @@ def test_a_session_that_was_being_opened_is_ended():
     with pytest.raises(Cancelled):
         prepare_patiently(REQUEST, _CancelledWhen(opening), factory, prepare)
     cancelled.set()
-    assert done.wait(10)
+    assert done.wait(LONG)
     assert not session.alive
 
 

@@ -81,5 +81,5 @@ def test_memory_follows_the_tile_and_not_the_scene(tmp_path, worker_python, proj
         used.append(json.loads(done.stdout))
         assert used[-1]["pixels"] == (2 * side) ** 2
     # Nine times as many pixels: 330 MB more if all planes were held at once.
-    assert used[1]["here"] - used[0]["here"] < 60
-    assert used[1]["worker"] - used[0]["worker"] < 60
+    assert used[1]["here"] - used[0]["here"] < 150
+    assert used[1]["worker"] - used[0]["worker"] < 150

@@ -29,7 +29,9 @@ from sr_plugin.core.errors import (  # noqa: E402
 from sr_plugin.runtime.worker_session import WorkerSession  # noqa: E402
 from tests.conftest import read_raster, write_raster  # noqa: E402
 from tests.pipeline.conftest import Recorder  # noqa: E402
+from tests.pipeline.halted_run import halted_run  # noqa: E402
 from tests.slow_server import serve  # noqa: E402, F401 - a fixture
+from tests.waiting import LONG, SOON  # noqa: E402
 
 pytestmark = [pytest.mark.gdal, pytest.mark.skipif(sys.platform == "win32", reason="signals and FIFOs")]
 MODEL = "bicubic:2"
@@ -90,19 +92,19 @@ def worker(python, patience=60.0):
 
 
 def test_a_worker_that_hangs_is_ended_and_the_run_goes_on_from_there(run, source, tmp_path, worker_python):
-    start = worker(worker_python, 1.0)
+    start, stopped = worker(worker_python, 1.0), []
 
     class Stops(Recorder):
         def progress(self, done, total, seconds_left):
             super().progress(done, total, seconds_left)
             if done >= 10:
+                stopped.append(time.monotonic())
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(start.session.pid, signal.SIGSTOP)
 
-    began = time.monotonic()
     with fails(WorkerDied, "no sign of life for 1 s", tmp_path, KEPT):
         run(source, MODEL, tile=16, feedback=Stops(), open_session=start)
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - stopped[0] < 50, "the usual patience is 60 s"
     again = Recorder()
     result = run(source, MODEL, tile=16, feedback=again, open_session=worker(worker_python))
     assert again.steps[0][0] >= 10
@@ -114,11 +116,11 @@ def test_a_worker_that_hangs_is_ended_and_the_run_goes_on_from_there(run, source
 def test_a_hanging_load_can_be_cancelled(run, source, tmp_path):
     python = hacked(tmp_path, "engine.Engine.load = lambda *a: time.sleep(3600)")
     feedback = Recorder()
-    feedback.cancelled = cancelled_after(1.0)
+    feedback.cancelled = cancelled_after(0.5)
     began = time.monotonic()
     with fails(Cancelled, "cancelled", tmp_path):
         run(source, MODEL, feedback=feedback, open_session=worker(python))
-    assert time.monotonic() - began < 3.0
+    assert time.monotonic() - began < SOON
 
 
 OUT_OF_MEMORY = """
@@ -245,16 +247,16 @@ def test_a_fifo_that_nobody_or_a_slow_one_writes_to_can_be_cancelled(run, source
         with contextlib.suppress(BrokenPipeError), open(fifo, "wb") as target, open(source, "rb") as file:
             target.write(file.read()[: int(share * os.path.getsize(source))])
             target.flush()
-            stop.wait(30)
+            stop.wait(600)
 
     if share:
         threading.Thread(target=write, daemon=True).start()
     feedback = Recorder()
-    feedback.cancelled = cancelled_after(1.0)
+    feedback.cancelled = cancelled_after(0.5)
     began = time.monotonic()
     with pytest.raises((Cancelled, SuperResolutionError)) as caught:
         run(fifo, MODEL, feedback=feedback)
-    assert time.monotonic() - began < 3.0
+    assert time.monotonic() - began < SOON
     assert isinstance(caught.value, Cancelled) or (caught.value.message and caught.value.hint)
     assert sorted(os.listdir(tmp_path)) == ["input.tif", "slow.tif"]
     stop.set()
@@ -276,13 +278,13 @@ def test_a_network_source_that_stops_answering_can_be_cancelled(
 
     def cancelled():
         if server.waiting.is_set() and not moments:
-            moments.append(time.monotonic() + 0.5)
+            moments.append(time.monotonic() + 0.2)
         return bool(moments) and time.monotonic() > moments[0]
 
     feedback.cancelled = cancelled
     with fails(Cancelled, "cancelled", tmp_path):
         run(server.name, MODEL, tile=256, feedback=feedback, open_session=worker(worker_python))
-    assert time.monotonic() - moments[0] < 2.0
+    assert time.monotonic() - moments[0] < SOON
     assert bool(feedback.steps) == (words == "in the loop")
 
 
@@ -292,8 +294,7 @@ GARBAGE = {
     "an array that is too short": (
         'os.write(answers, b\'{"type":"result","id":2,"arrays":[{"name":"image","dtype":"<u2","shape":[9]}]}\\n\');'
         "os._exit(0)",
-        # A sign of life may come in between and make the array whole.
-        "broke in the middle|never made",
+        "broke in the middle",
     ),
     "an endless array": (
         'os.write(answers, b\'{"type":"result","id":2,"arrays":[{"name":"","dtype":"<u2","shape":[9999999999]}]}\\n\')',
@@ -315,16 +316,18 @@ BABBLES = """
 answers = []
 dup = os.dup
 os.dup = lambda number: answers.append(dup(number)) or answers[-1]
-one_at_a_time = __import__("threading").Lock()
+one_at_a_time, writing = threading.Lock(), threading.Lock()
+write_frame = server.write_frame
+def write_alone(*given):
+    with writing:
+        write_frame(*given)
+server.write_frame = write_alone
 def babble(self, arrays, task):
-    # No other tile may be answered in the middle of the garbage.
     with one_at_a_time:
         count[0] += 1
         if count[0] == 3:
-            time.sleep(0.5)
             answers = globals()["answers"][-1]
             {deed}
-            time.sleep(60)
         return run(self, arrays, task)
 engine.Engine.run = babble
 """
@@ -333,26 +336,21 @@ engine.Engine.run = babble
 @pytest.mark.parametrize("name", sorted(GARBAGE))
 def test_garbage_from_the_worker(run, source, tmp_path, name):
     deed, words = GARBAGE[name]
+    if deed.startswith("os.write"):
+        # No other tile and no sign of life comes in the middle of the garbage or behind it.
+        deed = f"with writing: {deed}; time.sleep(600)"
     python = hacked(tmp_path, BABBLES.format(deed=deed))
-    began = time.monotonic()
+    # Garbage that went unnoticed would end as a worker without a sign of life.
     with fails(ProtocolError, words, tmp_path, KEPT):
         run(source, MODEL, tile=32, open_session=worker(python))
-    assert time.monotonic() - began < 20
     assert os.path.exists(run(source, MODEL, tile=32).output)
 
 
 def test_a_second_process_on_the_same_job(run, source, tmp_path, project_dir, worker_python):
     """As with two windows of QGIS: the first one ends well, the second one is told."""
-    line = [sys.executable, "-m", "sr_plugin", "superresolve", source, str(tmp_path / "out.tif"), "--tile", "16"]
-    environment = {**os.environ, "PYTHONPATH": str(project_dir)}
-    first = subprocess.Popen(
-        [*line, "--model", MODEL, "--quiet", "--worker", worker_python], env=environment, stderr=subprocess.PIPE
-    )
-    deadline = time.monotonic() + 30
-    while not list(tmp_path.glob("*.jsonl")) and time.monotonic() < deadline:
-        time.sleep(0.005)
+    line = ["superresolve", source, str(tmp_path / "out.tif"), "--tile", "16", "--model", MODEL, "--quiet", "--worker"]
     # Held still, so that it cannot end before the second one has begun.
-    first.send_signal(signal.SIGSTOP)
+    first = halted_run(project_dir, 5, [*line, worker_python], tmp_path)
     try:
         assert first.poll() is None
         with pytest.raises(OutputBusy, match="Another run is writing") as caught:
@@ -360,7 +358,7 @@ def test_a_second_process_on_the_same_job(run, source, tmp_path, project_dir, wo
     finally:
         first.send_signal(signal.SIGCONT)
     assert caught.value.hint
-    assert first.wait(60) == 0, first.stderr.read()
+    assert first.wait(LONG) == 0, first.stderr.read()
     first.stderr.close()
     np.testing.assert_array_equal(
         read_raster(str(tmp_path / "out.tif")), read_raster(run(source, MODEL, output=str(tmp_path / "e.tif")).output)

@@ -281,6 +281,16 @@ def test_no_model_of_fixed_tiles_follows_a_fusion(name, change):
         )
 
 
+@pytest.mark.parametrize("generative", [True, False])
+def test_a_generative_model_behind_a_fusion_is_told(generative):
+    card, feedback = replace(find_model("any-x2"), generative=generative), Recorder()
+    request = SuperResolveRequest("in.tif", "out.tif", card.name)
+    layer = [LayerBand(number, band) for number, band in enumerate(FINE, start=1)]
+    fusion = FusionRequest((), ("s2-fuse-20m",), 2)
+    sharpening_steps(request, fusion, layer, range(4), 4, lambda _: card, feedback)
+    assert any("may invent detail" in text for text in feedback.warnings) == generative
+
+
 def test_a_model_of_another_factor_stands_aside(fuse, tmp_path):
     feedback = Recorder()
     result = fuse(write_scene(tmp_path), factor=4, model="s2-rgbn-x2", band_model="nearest:4", feedback=feedback)

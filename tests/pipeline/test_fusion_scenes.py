@@ -5,7 +5,6 @@ import pathlib
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -27,6 +26,7 @@ from sr_plugin.pipeline.superresolve import superresolve  # noqa: E402
 from tests.conftest import read_raster  # noqa: E402
 from tests.fusion_scenes import write_fusion_model, write_scene  # noqa: E402
 from tests.pipeline.conftest import Recorder, local  # noqa: E402
+from tests.waiting import wait_until  # noqa: E402
 
 pytestmark = pytest.mark.gdal
 FINE = ("B02", "B03", "B04", "B08")
@@ -118,9 +118,7 @@ def test_a_killed_run_goes_on(tmp_path, project_dir):
     line = [sys.executable, "-c", _RUN, *paths, *models, str(tmp_path / "out.tif")]
     process = subprocess.Popen(line, cwd=project_dir)
     journal = lambda: next(iter(tmp_path.glob("out.tif.*.part.jsonl")), None)  # noqa: E731
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None and entries_of(journal()) < 30:
-        time.sleep(0.05)
+    wait_until(lambda: process.poll() is not None or entries_of(journal()) >= 30)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert entries_of(journal()) >= 30 and not os.path.exists(tmp_path / "out.tif")

@@ -2,9 +2,6 @@
 
 import json
 import os
-import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -19,6 +16,7 @@ from sr_plugin.pipeline.interrupted import Standing, discard, interrupted_jobs  
 from sr_plugin.pipeline.superresolve import superresolve  # noqa: E402
 from tests.conftest import read_raster  # noqa: E402
 from tests.pipeline.conftest import Recorder, local  # noqa: E402
+from tests.pipeline.halted_run import halted_run  # noqa: E402
 
 pytestmark = pytest.mark.gdal
 MODEL, TILE = "bicubic:4", 32
@@ -97,24 +95,15 @@ def test_all_that_was_asked_for_comes_back(run, make_raster, scene):
 
 def test_a_killed_process_is_found_from_another_folder(run, source, tmp_path, project_dir, worker_python):
     """The paths of the command were relative to a folder that is not that of who continues."""
-    command = [sys.executable, "-m", "sr_plugin", "superresolve", "input.tif", "o.tif", "--model", MODEL, "--quiet"]
-    environment = {**os.environ, "PYTHONPATH": str(project_dir)}
-    process = subprocess.Popen(
-        [*command, "--tile", "16", "--worker", worker_python], cwd=tmp_path, env=environment, stderr=subprocess.PIPE
-    )
-    deadline = time.monotonic() + 60
-    seen = []
-    while time.monotonic() < deadline and process.poll() is None:
-        if list(tmp_path.glob("*.jsonl")):
-            seen.append(interrupted_jobs())
-            if len(next(tmp_path.glob("*.jsonl")).read_bytes().splitlines()) > 10:
-                break
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
+    line = ["superresolve", "input.tif", "o.tif", "--model", MODEL, "--quiet", "--tile", "16", "--worker"]
+    process = halted_run(project_dir, 12, [*line, worker_python], tmp_path)
+    try:
+        assert interrupted_jobs() == [], "a run that goes on must not be listed"
+    finally:
+        process.kill()
     process.communicate()
-    assert seen and not any(seen), "a run that goes on must not be listed"
     (job,) = interrupted_jobs()
-    assert job.request.input == source and job.done >= 9
+    assert job.request.input == source and 12 <= job.done < job.tiles
     feedback = Recorder()
     result = superresolve(job.request, feedback, local)
     assert any("Going on" in text for text in feedback.messages)
@@ -201,16 +190,56 @@ def test_rotten_entries_are_forgotten(run, source, content):
     assert len(interrupted_jobs()) == 1 and not os.path.exists(path)
 
 
-@pytest.mark.parametrize("name, value", [("digest", "../../x"), ("digest", 7), ("tiles", "many"), ("started", None)])
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("digest", "../../x"),
+        ("digest", 7),
+        ("tiles", "many"),
+        ("output", 3),
+        ("started", None),
+        ("steps", []),
+        ("request", {"kind": "raster", "run": None}),
+        ("request", {"kind": "other"}),
+    ],
+)
 def test_entries_with_wrong_values_touch_no_file(run, source, tmp_path, name, value):
     interrupt(run, source)
     (entry,) = os.listdir(interrupted.index_folder())
     path = os.path.join(interrupted.index_folder(), entry)
     values = json.load(open(path))
+    where = values["steps"][0] if name in values["steps"][0] else values
+    where[name] = value
     with open(path, "w", encoding="utf-8") as file:
-        json.dump({**values, name: value}, file)
+        json.dump(values, file)
     there = sorted(os.listdir(tmp_path))
     assert interrupted_jobs() == [] and sorted(os.listdir(tmp_path)) == there
+
+
+def test_entries_of_the_first_version_are_read(run, source, tmp_path):
+    """As they were written before runs had steps."""
+    expected = read_raster(run(source, MODEL, tile=TILE, output=str(tmp_path / "expected.tif")).output)
+    interrupt(run, source)
+    (job,) = interrupted_jobs()
+    values = json.load(open(job.entry))
+    old = {name: values[name] for name in ("model", "georeferenced", "started", "source", "source_files")}
+    (step,) = values["steps"]
+    old.update(version=1, request=values["request"]["run"], digest=step["digest"], tiles=step["tiles"])
+    with open(job.entry, "w", encoding="utf-8") as file:
+        json.dump(old, file)
+    assert interrupted_jobs() == [job]
+    np.testing.assert_array_equal(read_raster(superresolve(job.request, None, local).output), expected)
+    assert interrupted_jobs() == [] and os.listdir(interrupted.index_folder()) == []
+
+
+def test_what_lay_in_the_memory_of_a_process_cannot_go_on(run, source):
+    interrupt(run, source)
+    (job,) = interrupted_jobs()
+    values = json.load(open(job.entry))
+    values["request"]["run"]["input"] = "/vsimem/stack/x.vrt"
+    with open(job.entry, "w", encoding="utf-8") as file:
+        json.dump(values, file)
+    assert [job.standing for job in interrupted_jobs()] == [Standing.SOURCE_GONE]
 
 
 def test_an_index_that_cannot_be_written_is_told_and_stops_no_run(run, source, monkeypatch, data_folder):

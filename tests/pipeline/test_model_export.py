@@ -46,7 +46,13 @@ def result(card, tile):
     return open_backend(card, cpu_settings()).forward(tile[None])[0]
 
 
-@pytest.mark.parametrize("case", CASES)
+#: The same layers as in others, in another order.
+_SLOW = ("rrdbnet", "msrresnet")
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.slow) if case in _SLOW else case for case in CASES]
+)
 def test_both_forms_give_the_same_result(tmp_path, case):
     path = checkpoint(tmp_path / "m.pth", case)
     original = find_model(path)

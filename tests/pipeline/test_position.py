@@ -101,7 +101,7 @@ def test_descriptions_and_colours_are_kept(run, make_raster, scene):
     assert [dataset.GetRasterBand(i).GetColorInterpretation() for i in (1, 2)] == [gdal.GCI_BlueBand, gdal.GCI_RedBand]
 
 
-@pytest.mark.parametrize("model", ["bicubic:4", "s2-rgbn-x2", "s2-rgbn-x4"])
+@pytest.mark.parametrize("model", ["bicubic:4", "s2-rgbn-x2", "s2-rgbn-x4", "s2-rgb-x4-gan"])
 def test_a_point_target_keeps_its_place(run, make_raster, model):
     pixels = np.full((4, 61, 67), 800, np.uint16)
     pixels[:, 30, 41] = 3000

@@ -180,6 +180,21 @@ def test_gaps_are_left_out_or_masked(prepare, make_raster, tmp_path):
     assert lenient.array(masked[0], lenient.card.target).min() > 0
 
 
+@pytest.mark.parametrize("scale", [1, 2])
+def test_what_the_low_resolution_does_not_show_is_a_gap_of_the_target(prepare, make_raster, scale):
+    """A map, for one, covers more ground than the image that it is to be drawn from."""
+    image, drawn = terrain(16, 32, 1, 1), terrain(16 * scale, 32 * scale, 1, 2)
+    image[:, 3:6, 20:24] = 0
+    low = make_raster(image, "image.tif", geotransform=coarse(CORNER, scale), nodata=0)
+    high = make_raster(drawn, "map.tif")
+    pair = {"layout": SENSORS, "low": (low,), "high": (high,), "max_days": None, "register": False}
+    found = prepare(**pair, scale=scale, match_histogram=False, max_gaps=0.5, validation=0, test=0).dataset
+    (masked,) = [record for record in found.records if record.gaps > 0]
+    assert masked.gaps == pytest.approx(12 / 64, abs=1e-4)
+    seen, given = (found.valid(masked, spec) for spec in (found.card.target, found.card.low))
+    np.testing.assert_array_equal(seen, np.kron(given, np.ones((scale, scale))))
+
+
 def test_clouds_by_mask_and_by_brightness(prepare, make_raster, tmp_path):
     image = terrain(64, 64)
     classes = np.full((64, 64), 4, np.uint8)

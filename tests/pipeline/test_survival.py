@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import threading
 import time
 
 import numpy as np
@@ -12,10 +11,12 @@ import pytest
 pytest.importorskip("osgeo", reason="GDAL's Python bindings are not installed")
 
 from sr_plugin.core.errors import Cancelled, OutOfMemory, RuntimeMissing, SourceChanged, WorkerDied  # noqa: E402
+from sr_plugin.runtime import worker_session  # noqa: E402
 from sr_plugin.runtime.worker_session import WorkerSession  # noqa: E402
 from sr_plugin.worker.local_session import LocalSession  # noqa: E402
 from tests.conftest import read_raster  # noqa: E402
 from tests.pipeline.conftest import Recorder  # noqa: E402
+from tests.waiting import SOON  # noqa: E402
 
 pytestmark = pytest.mark.gdal
 
@@ -50,22 +51,31 @@ def test_a_killed_worker_leaves_a_clear_error_and_the_next_run_works(run, make_r
     assert sorted(os.listdir(tmp_path)) == sorted([*before, "out.tif"])
 
 
-def test_a_cancel_ends_within_a_second(run, make_raster, scene, worker_python, tmp_path):
-    path = make_raster(np.tile(scene, (1, 8, 8)))
+#: A worker that computes five tiles and then sits at each for ten minutes.
+FALLS_ASLEEP = (
+    "import time; from sr_plugin.worker.engine import Engine; run, awake = Engine.run, iter(range(5)); "
+    "Engine.run = lambda *given: run(*given) if next(awake, None) is not None else time.sleep(600); main()"
+)
+
+
+def test_a_cancel_waits_for_no_tile(run, make_raster, scene, worker_python, tmp_path, monkeypatch):
+    monkeypatch.setattr(worker_session, "_START", worker_session._START.replace("main()", FALLS_ASLEEP))
+    path = make_raster(scene)
     before = sorted(os.listdir(tmp_path))
-    feedback = Recorder(cancel_after=10**9)
     moments = []
 
-    def cancel():
-        moments.append(time.monotonic())
-        feedback.cancel_after = 0
+    class Cancels(Recorder):
+        def cancelled(self):
+            if super().cancelled():
+                moments.append(time.monotonic())
+            return bool(moments)
 
-    timer = threading.Timer(2.0, cancel)
-    timer.start()
+    feedback = Cancels(cancel_after=3)
     with pytest.raises(Cancelled):
         run(path, "bicubic:8", tile=16, feedback=feedback, open_session=lambda _: WorkerSession(worker_python))
-    assert time.monotonic() - moments[0] < 1.0
+    assert time.monotonic() - moments[0] < SOON
     assert sorted(os.listdir(tmp_path)) == before
+    assert len(feedback.steps) <= 5
 
 
 def test_what_was_done_is_kept_on_request(run, make_raster, scene, tmp_path):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from concurrent.futures import Future
 
 import numpy as np
@@ -21,6 +20,7 @@ from sr_plugin.pipeline.request import SuperResolveRequest
 from sr_plugin.pipeline.superresolve import superresolve, worker_factory
 from sr_plugin.pipeline.warm_session import WarmSessions
 from tests.pipeline.conftest import Recorder
+from tests.waiting import LONG, wait_until
 
 pytestmark = pytest.mark.gdal
 
@@ -68,14 +68,33 @@ def opened():
 
 
 @pytest.fixture
-def warm(opened):
+def make_warm(opened):
+    """Makes warm sessions of scripted ones; they are closed afterwards."""
+    made = []
+
     def start(_card):
         opened.append(Scripted())
         return opened[-1]
 
-    sessions = WarmSessions(start, idle_seconds=60, patience=0.2)
-    yield sessions
-    sessions.close()
+    def make(patience):
+        made.append(WarmSessions(start, idle_seconds=2 * LONG, patience=patience))
+        return made[-1]
+
+    yield make
+    for sessions in made:
+        sessions.close()
+
+
+@pytest.fixture
+def warm(make_warm):
+    """Sessions that wait as long as it takes for what an earlier run left behind."""
+    return make_warm(LONG)
+
+
+@pytest.fixture
+def hasty(make_warm):
+    """Sessions that wait for hardly anything."""
+    return make_warm(0.05)
 
 
 def test_the_next_run_finds_worker_and_model_ready(warm, opened):
@@ -128,12 +147,12 @@ def test_a_cancelled_run_leaves_one_tile_at_most_to_finish(warm, opened):
     assert [s.loads for s in opened] == [1]
 
 
-def test_a_worker_that_never_ends_its_tile_is_killed_for_the_next_run(warm, opened):
-    session = warm(CARD)
+def test_a_worker_that_never_ends_its_tile_is_killed_for_the_next_run(hasty, opened):
+    session = hasty(CARD)
     session.load(CARD, settings())
     session.submit(TILE, TASK)
     session.kill()
-    with warm(CARD) as again:
+    with hasty(CARD) as again:
         again.load(CARD, settings())
     assert [s.ended for s in opened] == ["killed", ""]
 
@@ -159,7 +178,7 @@ def test_what_a_cancelled_run_still_waits_for_is_over_before_the_next(warm, open
 
     def slow(*_args):
         begun.set()
-        go_on.wait(5)
+        go_on.wait(LONG)
         order.append("answered")
         return LoadedModel("scripted", "cpu", "CPU", "float32")
 
@@ -168,12 +187,12 @@ def test_what_a_cancelled_run_still_waits_for_is_over_before_the_next(warm, open
     arguments = (CARD, settings()) if request_name == "load" else (CARD,)
     asking = threading.Thread(target=getattr(session, request_name), args=arguments)
     asking.start()
-    assert begun.wait(5)
+    assert begun.wait(LONG)
     session.kill()
     threading.Timer(0.05, go_on.set).start()
     with warm(CARD):
         order.append("lent on")
-    asking.join(5)
+    asking.join(LONG)
     assert order == ["answered", "lent on"] and len(opened) == 1
 
 
@@ -186,8 +205,8 @@ def test_tiles_go_to_the_worker_one_after_the_other_in_order(warm, opened):
             assert future.result(1) == number
 
 
-def test_a_second_run_at_the_same_time_gets_a_worker_of_its_own(warm, opened):
-    with warm(CARD) as first, warm(CARD) as second:
+def test_a_second_run_at_the_same_time_gets_a_worker_of_its_own(hasty, opened):
+    with hasty(CARD) as first, hasty(CARD) as second:
         first.load(CARD, settings())
         second.load(CARD, settings())
     assert [s.loads for s in opened] == [1, 1]
@@ -203,9 +222,7 @@ def test_an_idle_worker_ends(opened):
     with warm(CARD):
         pass
     assert warm.worker is opened[0]
-    deadline = time.monotonic() + 5
-    while opened[0].alive and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(lambda: not opened[0].alive and warm.worker is None)
     assert opened[0].ended == "closed" and warm.worker is None
 
 
@@ -220,7 +237,7 @@ def test_closing_ends_the_worker_and_the_run_that_has_it(warm, opened):
 
 def test_a_real_worker_survives_a_cancel_and_is_replaced_after_a_kill(tmp_path, make_raster, worker_python):
     source = make_raster(np.arange(3 * 64 * 64, dtype=np.uint16).reshape(3, 64, 64))
-    warm = WarmSessions(worker_factory(worker_python))
+    warm = WarmSessions(worker_factory(worker_python), patience=LONG)
     try:
         superresolve(SuperResolveRequest(source, str(tmp_path / "a.tif"), "bicubic:2"), None, warm)
         first = warm.worker.pid
@@ -231,7 +248,7 @@ def test_a_real_worker_survives_a_cancel_and_is_replaced_after_a_kill(tmp_path, 
         superresolve(SuperResolveRequest(source, str(tmp_path / "c.tif"), "bicubic:2"), None, warm)
         assert warm.worker.pid == first
         os.kill(first, signal.SIGKILL)
-        time.sleep(0.2)
+        wait_until(lambda: not warm.worker.alive)
         superresolve(SuperResolveRequest(source, str(tmp_path / "d.tif"), "bicubic:2"), None, warm)
         assert warm.worker.pid != first
         assert (tmp_path / "d.tif").exists()

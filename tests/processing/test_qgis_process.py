@@ -11,6 +11,8 @@ import sys
 import numpy as np
 import pytest
 
+from tests.waiting import LONG
+
 pytestmark = pytest.mark.qgis
 
 # The wrapper script of Debian 12 passes on an option that the program does not know.
@@ -56,7 +58,7 @@ def qgis_process(environment, *arguments):
         [PROGRAM, *arguments],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=LONG,
         env=environment,
         cwd=environment["QGIS_CUSTOM_CONFIG_PATH"],
     )

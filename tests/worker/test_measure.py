@@ -1,6 +1,6 @@
 """What ``auto`` chooses, with runtimes of known speed and error."""
 
-import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -32,7 +32,8 @@ class Pretended:
 def choose(monkeypatch, tmp_path):
     """Let ``auto`` choose among runtimes given as name -> (seconds, reduced seconds or None, reduced error)."""
     monkeypatch.setenv("SR_PLUGIN_CACHE", str(tmp_path))
-    opened = []
+    opened, clock = [], [0.0]
+    monkeypatch.setattr(measure, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
 
     def go(table, precision="auto", pixels=LONG, samples=2, noise=NOISE):
         monkeypatch.setattr(runtimes, "find_spec", lambda name: name in [*table, "torch"] or None)
@@ -54,7 +55,7 @@ def choose(monkeypatch, tmp_path):
         monkeypatch.setattr(runtimes.Runtime, "open", opens)
 
         def evaluate(backend, piece):
-            time.sleep(backend.seconds)
+            clock[0] += backend.seconds
             return piece.astype(np.float32) + np.float32(backend.error)
 
         rng = np.random.default_rng(0)

@@ -12,6 +12,7 @@ from sr_plugin.core.grid import Window
 from sr_plugin.core.protocol import Frame
 from sr_plugin.core.session import TileTask
 from sr_plugin.worker.server import Server
+from tests.waiting import LONG
 
 TILE = {"type": "infer", "id": 1, "task": TileTask((0, 0, 0, 0), Window(0, 0, 1, 1)).to_wire()}
 
@@ -62,6 +63,6 @@ header = {{"type": "place", "id": 1, "series": series.to_wire(), "origins": [[0,
 told = Server(io.BytesIO(), io.BytesIO())._answer(Frame(header, (NamedArray("w", np.ones((4, 20, 20))),))).header
 print(told["code"], told["message"], told["hint"])
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=LONG, check=True)
     assert done.stdout.startswith("RuntimeMissing") and f"has no {called}," in done.stdout
     assert "environment --create" in done.stdout

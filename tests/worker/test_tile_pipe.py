@@ -16,6 +16,7 @@ from sr_plugin.worker.backends.base import Backend
 from sr_plugin.worker.backends.in_turn import InTurn
 from sr_plugin.worker.server import Server
 from sr_plugin.worker.tile_pipe import TilePipe
+from tests.waiting import LONG
 
 
 def test_answers_keep_their_order_whatever_takes_longer():
@@ -23,7 +24,7 @@ def test_answers_keep_their_order_whatever_takes_longer():
 
     def compute(number):
         if number == 0:
-            assert second_done.wait(10)
+            assert second_done.wait(LONG)
         if number == 1:
             second_done.set()
         return number
@@ -44,7 +45,7 @@ def test_no_more_than_two_are_under_way():
             under_way[0] += 1
             most[0] = max(most[0], under_way[0])
         if number < 2:
-            assert go.wait(10)
+            assert go.wait(LONG)
         with lock:
             under_way[0] -= 1
 
@@ -56,7 +57,7 @@ def test_no_more_than_two_are_under_way():
     third.join(0.2)
     assert third.is_alive(), "a third tile was taken while two were under way"
     go.set()
-    third.join(10)
+    third.join(LONG)
     pipe.close()
     assert most[0] == 2
 
@@ -93,7 +94,7 @@ def test_forwards_never_overlap():
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(LONG)
     assert not overlapped and backend.describe().backend == "test"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import List
 
+from tools.shots.dialog import DialogShots
 from tools.shots.session import DRAW, Session, Step
 
 _ALGORITHM = "superres:superresolve"
@@ -14,7 +15,7 @@ def steps(session: Session) -> List[Step]:
     shots = AlgorithmShots(session)
     return [
         (session.load_raster, DRAW),
-        (shots.open_dialog, DRAW),
+        (shots.show_dialog, DRAW),
         (lambda: session.save(shots.dialog, "dialog"), 0),
         (shots.show_advanced, DRAW),
         (lambda: session.save(shots.dialog, "dialog_advanced"), 0),
@@ -32,43 +33,26 @@ def steps(session: Session) -> List[Step]:
     ]
 
 
-class AlgorithmShots:
+class AlgorithmShots(DialogShots):
     """Opens the windows that the pictures show."""
 
     def __init__(self, session: Session) -> None:
-        self.session = session
-        self.iface = session.iface
-        self.dialog = None
-
-    def open_dialog(self) -> None:
-        """The algorithm's dialog as the toolbox opens it."""
-        import processing
-
-        self.dialog = processing.createAlgorithmDialog(_ALGORITHM)
-        self.dialog.resize(1100, 800)
-        self.dialog.show()
+        super().__init__(session, _ALGORITHM)
 
     def show_advanced(self) -> None:
         """Unfold the advanced parameters and scroll down to them."""
-        from qgis.PyQt.QtWidgets import QApplication, QGroupBox, QScrollArea
+        from qgis.PyQt.QtWidgets import QApplication, QGroupBox
 
         # Python sees a plain group box; its class in QGIS has the property.
         self.dialog.findChild(QGroupBox, "grpAdvanced").setProperty("collapsed", False)
         QApplication.processEvents()
-        for area in self.dialog.mainWidget().findChildren(QScrollArea):
-            area.verticalScrollBar().setValue(area.verticalScrollBar().maximum())
+        self.scroll_down()
 
     def run(self) -> None:
         """Start a run from the dialog."""
         if self.session.model:
             self.dialog.setParameters({"MODEL": self.session.model})
-        self.dialog.runAlgorithm()
-
-    def close_dialog(self) -> None:
-        """Close the dialog of this step."""
-        self.dialog.close()
-        self.dialog.deleteLater()
-        self.dialog = None
+        super().run()
 
     def open_batch(self) -> None:
         """The dialog for many rasters at once."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from typing import List
 
+from tools.shots.dialog import DialogShots
 from tools.shots.session import DRAW, Session, Step
 
 _ALGORITHM = "superres:compareedges"
@@ -30,14 +30,11 @@ def steps(session: Session) -> List[Step]:
     ]
 
 
-class EdgeShots:
+class EdgeShots(DialogShots):
     """Opens the windows that the pictures show."""
 
     def __init__(self, session: Session) -> None:
-        self.session = session
-        self.iface = session.iface
-        self.dialog = None
-        self.folder = tempfile.mkdtemp(prefix="sr-edges-")
+        super().__init__(session, _ALGORITHM)
 
     def super_resolve(self) -> None:
         """Make the raster to compare, and show it."""
@@ -50,31 +47,7 @@ class EdgeShots:
 
     def open_dialog(self) -> None:
         """The algorithm's dialog with the two layers chosen."""
-        import processing
-        from qgis.core import QgsProject
-
-        layers = {layer.name(): layer.id() for layer in QgsProject.instance().mapLayers().values()}
-        chosen = {"INPUT": layers["Sentinel-2"], "RESULT": layers["Sentinel-2 x4"]}
-        self.dialog = processing.createAlgorithmDialog(_ALGORITHM, chosen)
-        self.dialog.resize(1100, 800)
-        self.dialog.show()
-
-    def scroll_down(self) -> None:
-        """Show the last parameters."""
-        from qgis.PyQt.QtWidgets import QScrollArea
-
-        for area in self.dialog.mainWidget().findChildren(QScrollArea):
-            area.verticalScrollBar().setValue(area.verticalScrollBar().maximum())
-
-    def run(self) -> None:
-        """Start a run from the dialog."""
-        self.dialog.runAlgorithm()
-
-    def close_dialog(self) -> None:
-        """Close the dialog."""
-        self.dialog.close()
-        self.dialog.deleteLater()
-        self.dialog = None
+        self.show_dialog({"INPUT": self.layer_id("Sentinel-2"), "RESULT": self.layer_id("Sentinel-2 x4")})
 
     def zoom_in(self) -> None:
         """Show a part of the map in which single lines can be told apart, with the legend unfolded."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from typing import List
 
+from tools.shots.dialog import DialogShots
 from tools.shots.session import DRAW, Session, Step
 
 _ALGORITHM = "superres:evaluate"
@@ -30,14 +30,11 @@ def steps(session: Session) -> List[Step]:
     ]
 
 
-class EvaluationShots:
+class EvaluationShots(DialogShots):
     """Opens the windows that the pictures show."""
 
     def __init__(self, session: Session) -> None:
-        self.session = session
-        self.iface = session.iface
-        self.dialog = None
-        self.folder = tempfile.mkdtemp(prefix="sr-evaluate-")
+        super().__init__(session, _ALGORITHM)
 
     def super_resolve(self) -> None:
         """Make the scene coarser and super-resolve that, so that the scene itself is the truth."""
@@ -54,36 +51,17 @@ class EvaluationShots:
 
     def open_dialog(self) -> None:
         """The algorithm's dialog with the layers chosen."""
-        import processing
-        from qgis.core import QgsProject
-
-        layers = {layer.name(): layer.id() for layer in QgsProject.instance().mapLayers().values()}
         chosen = {
-            "INPUT": layers["Sentinel-2 made coarser"],
-            "RESULTS": [layers["Super-resolved"]],
-            "TRUTH": layers["Sentinel-2"],
+            "INPUT": self.layer_id("Sentinel-2 made coarser"),
+            "RESULTS": [self.layer_id("Super-resolved")],
+            "TRUTH": self.layer_id("Sentinel-2"),
             "TILE_SIZE": 32,
             "TILES": "TEMPORARY_OUTPUT",
             "OUTPUT_HTML": os.path.join(self.folder, "report.html"),
         }
-        self.dialog = processing.createAlgorithmDialog(_ALGORITHM, chosen)
-        self.dialog.resize(1100, 800)
-        self.dialog.show()
-
-    def scroll_down(self) -> None:
-        """Show the last parameters."""
-        from qgis.PyQt.QtWidgets import QScrollArea
-
-        for area in self.dialog.mainWidget().findChildren(QScrollArea):
-            area.verticalScrollBar().setValue(area.verticalScrollBar().maximum())
-
-    def run(self) -> None:
-        """Start a run from the dialog."""
-        self.dialog.runAlgorithm()
+        self.show_dialog(chosen)
 
     def close_dialog(self) -> None:
         """Close the dialog and unfold the legend."""
-        self.dialog.close()
-        self.dialog.deleteLater()
-        self.dialog = None
+        super().close_dialog()
         self.iface.layerTreeView().expandAllNodes()

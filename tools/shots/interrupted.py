@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from typing import List
+from typing import Any, List
 
+from tools.shots.sentinel2 import band_files
 from tools.shots.session import DRAW, Session, Step
+from tools.shots.timeseries import three_views
 
 
 def steps(session: Session) -> List[Step]:
@@ -32,24 +34,16 @@ def steps(session: Session) -> List[Step]:
     ]
 
 
-class _Stops:
-    """Feedback of a run that is cancelled after some tiles."""
+def _stops(percent: float) -> Any:
+    """Feedback of a run that is cancelled when so much of it is done."""
+    from qgis.core import QgsProcessingFeedback
 
-    def __init__(self, after: int) -> None:
-        self._after, self._done = after, 0
+    class Stops(QgsProcessingFeedback):
+        def setProgress(self, progress: float) -> None:  # noqa: N802 - QGIS API
+            if progress >= percent:
+                self.cancel()
 
-    def message(self, text: str) -> None:
-        """Not kept."""
-
-    warning = message
-
-    def progress(self, done: int, total: int, seconds_left: object) -> None:
-        """Count tiles."""
-        self._done = done
-
-    def cancelled(self) -> bool:
-        """True after enough tiles."""
-        return self._done >= self._after
+    return Stops(False)
 
 
 class InterruptedShots:
@@ -80,26 +74,29 @@ class InterruptedShots:
         self.desktop.actions.dock.trigger()
 
     def leave_runs_behind(self) -> None:
-        """Two runs that were interrupted, and one whose input has changed since."""
+        """A raster, a product and a series that were interrupted, and a raster that has changed since."""
         folder = tempfile.mkdtemp()
         changed = shutil.copy(self.session.raster, os.path.join(folder, "scene_2024.tif"))
-        self._interrupt(changed, os.path.join(folder, "scene_2024_x4.tif"), "bicubic:4", 30)
+        raster = {"INPUT": changed, "MODEL": "bicubic:4"}
+        self._interrupt("superresolve", os.path.join(folder, "scene_2024_x4.tif"), 30, **raster)
         os.utime(changed, (1, 1))
-        self._interrupt(self.session.raster, os.path.join(folder, "virginia_x2.tif"), "bicubic:2", 150)
-        self._interrupt(self.session.raster, os.path.join(folder, "virginia_for_comparison_x4.tif"), "bicubic:4", 60)
+        raster = {"INPUT": self.session.raster, "MODEL": "bicubic:2"}
+        self._interrupt("superresolve", os.path.join(folder, "virginia_for_comparison_x2.tif"), 60, **raster)
+        views = three_views(self.session.raster, folder)
+        series = {"INPUTS": views, "MODEL": "shift-and-add:2", "REGISTER": False, "TILE_SIZE": 64}
+        series["CHANGES"] = os.path.join(folder, "changes.tif")
+        self._interrupt("superresolvetimeseries", os.path.join(folder, "three_dates_x2.tif"), 70, **series)
+        product = {"INPUT": band_files(self.session.raster), "MODEL": "nearest:2"}
+        self._interrupt("superresolvesentinel2", os.path.join(folder, "T18SVG_5m.tif"), 40, **product)
 
-    def _interrupt(self, source: str, output: str, model: str, after: int) -> None:
-        from sr_plugin.core.errors import Cancelled
-        from sr_plugin.pipeline.request import SuperResolveRequest
-        from sr_plugin.pipeline.superresolve import superresolve
-        from sr_plugin.processing import settings
+    def _interrupt(self, algorithm: str, output: str, percent: float, **parameters: Any) -> None:
+        import processing
+        from qgis.core import QgsProcessingException
 
-        request = SuperResolveRequest(
-            source, output, model, tile=16, keep_partial=True, worker_python=settings.worker_python()
-        )
+        values = {"TILE_SIZE": 16, "KEEP_PARTIAL": True, **parameters, "OUTPUT": output}
         try:
-            superresolve(request, _Stops(after))
-        except Cancelled:
+            processing.run(f"superres:{algorithm}", values, feedback=_stops(percent))
+        except QgsProcessingException:
             return
 
     def cancel_question(self) -> None:

@@ -36,18 +36,21 @@ class Sentinel2Shots(AlgorithmShots):
         """The algorithm's dialog, with band files made from the loaded raster."""
         import processing
 
-        self.dialog = processing.createAlgorithmDialog(_ALGORITHM, {"INPUT": self._band_files()})
+        self.dialog = processing.createAlgorithmDialog(_ALGORITHM, {"INPUT": band_files(self._shown())})
         self.dialog.resize(1100, 860)
         self.dialog.show()
 
-    def _band_files(self) -> str:
-        """A folder of band files."""
-        from osgeo import gdal
+    def _shown(self) -> str:
         from qgis.core import QgsProject
 
-        folder = tempfile.mkdtemp(prefix="S2A_MSIL1C_20160112T160242_N0201_R097_T18SVG_")
-        layer = next(iter(QgsProject.instance().mapLayers().values()))
-        for number, name in enumerate(("B04", "B03", "B02", "B08"), start=1):
-            path = os.path.join(folder, f"T18SVG_20160112T160242_{name}.tif")
-            gdal.Translate(path, layer.source(), bandList=[number])
-        return folder
+        return next(iter(QgsProject.instance().mapLayers().values())).source()
+
+
+def band_files(raster: str) -> str:
+    """A folder of band files, named as in a product, made from a raster with B04, B03, B02, B08."""
+    from osgeo import gdal
+
+    folder = tempfile.mkdtemp(prefix="S2A_MSIL1C_20160112T160242_N0201_R097_T18SVG_")
+    for number, name in enumerate(("B04", "B03", "B02", "B08"), start=1):
+        gdal.Translate(os.path.join(folder, f"T18SVG_20160112T160242_{name}.tif"), raster, bandList=[number])
+    return folder

@@ -44,16 +44,22 @@ class TimeSeriesShots(AlgorithmShots):
         self.dialog.runAlgorithm()
 
     def _rasters(self) -> List[str]:
-        from osgeo import gdal
         from qgis.core import QgsProject
 
-        folder = tempfile.mkdtemp(prefix="series_")
         layer = next(iter(QgsProject.instance().mapLayers().values()))
-        paths = []
-        for number, (column, row) in enumerate(((0, 0), (1, 1), (0, 1)), start=1):
-            path = os.path.join(folder, f"view_2016010{number}.tif")
-            width, height = (side // 2 * 2 - 2 for side in (layer.width(), layer.height()))
-            options = {"srcWin": [column, row, width, height], "width": width // 2, "height": height // 2}
-            gdal.Translate(path, layer.source(), resampleAlg="average", **options)
-            paths.append(path)
-        return paths
+        return three_views(layer.source(), tempfile.mkdtemp(prefix="series_"))
+
+
+def three_views(raster: str, folder: str) -> List[str]:
+    """Three rasters at half the resolution whose pixels begin at different places."""
+    from osgeo import gdal
+
+    source = gdal.Open(raster)
+    width, height = (side // 2 * 2 - 2 for side in (source.RasterXSize, source.RasterYSize))
+    paths = []
+    for number, (column, row) in enumerate(((0, 0), (1, 1), (0, 1)), start=1):
+        path = os.path.join(folder, f"view_2016010{number}.tif")
+        options = {"srcWin": [column, row, width, height], "width": width // 2, "height": height // 2}
+        gdal.Translate(path, source, resampleAlg="average", **options)
+        paths.append(path)
+    return paths

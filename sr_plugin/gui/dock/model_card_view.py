@@ -143,7 +143,11 @@ def quality_text(card: ModelCard) -> str:
     protocols = card.quality.get("protocols")
     count = len(protocols) if isinstance(protocols, dict) else 0
     text = tr("{:+.1f} dB PSNR over bicubic").format(gain)
-    return text + (" " + tr("(mean over {} kinds of sensor blur)").format(count) if count > 1 else "")
+    text += " " + tr("(mean over {} kinds of sensor blur)").format(count) if count > 1 else ""
+    shares = [card.quality.get(name) for name in ("improvement", "hallucination")]
+    if not card.generative or not all(isinstance(share, (int, float)) for share in shares):
+        return text
+    return text + tr("; where bicubic is furthest from the truth, {:.0%} improved and {:.0%} invented").format(*shares)
 
 
 def quality_details(card: ModelCard) -> str:

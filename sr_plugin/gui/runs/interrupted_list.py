@@ -18,7 +18,7 @@ from sr_plugin.processing.translation import tr
 
 _READ = "interrupted"
 #: Rows that are seen without scrolling.
-_ROWS_IN_SIGHT = 2
+_ROWS_IN_SIGHT = 3
 
 
 class InterruptedList(QWidget):
@@ -56,8 +56,10 @@ class InterruptedList(QWidget):
 
     def ask_to_discard(self, job: InterruptedJob) -> None:
         """Delete what was done of a run, once the user has agreed."""
-        text = tr("Delete what was done of '{}'?").format(os.path.basename(job.request.output))
+        text = tr("Delete what was done of '{}'?").format(os.path.basename(job.run.output))
         more = tr("{done} of {tiles} tiles are done. The input is not touched.").format(done=job.done, tiles=job.tiles)
+        for path in job.whole:
+            more = tr("{} '{}' is whole and stays.").format(more, os.path.basename(path))
         buttons = QMessageBox.StandardButton.Cancel
         question = QMessageBox(QMessageBox.Icon.Question, tr("Interrupted run"), text, buttons, self.window())
         question.setInformativeText(more)
@@ -96,7 +98,7 @@ class InterruptedList(QWidget):
         for row in self.rows:
             self._area.drop(row)
         busy = {os.path.abspath(path) for path in self._busy_outputs()}
-        self.rows = [InterruptedRow(job, self._area.inner) for job in jobs if job.request.output not in busy]
+        self.rows = [InterruptedRow(job, self._area.inner) for job in jobs if job.run.output not in busy]
         for place, row in enumerate(self.rows):
             row.continue_requested.connect(self.continue_requested)
             row.discard_requested.connect(self.ask_to_discard)

@@ -16,10 +16,9 @@ from qgis.core import (
 from sr_plugin.core.errors import OutputError
 from sr_plugin.processing.result_layer import ResultFinish
 from sr_plugin.processing.translation import tr
-from sr_plugin.processing.uncertainty_parameters import DESTINATIONS
 
-#: In which order the files of a run are added.
-_ORDER = {"UNCERTAINTY": 1, "UNCERTAINTY_MASK": 2}
+#: In which order the files of a run are added that tell of its result.
+_ORDER = {"CHANGES": 1, "UNCERTAINTY": 1, "UNCERTAINTY_MASK": 2}
 
 
 def load_results(context: QgsProcessingContext, source_id: str, feedback: QgsProcessingFeedback) -> List[QgsMapLayer]:
@@ -52,7 +51,7 @@ def load_results(context: QgsProcessingContext, source_id: str, feedback: QgsPro
         if processor is not None:
             processor.postProcessLayer(layer, context, feedback)
         node = place_above(details.project, layer, below)
-        tells_of_it = details.outputName in DESTINATIONS
+        tells_of_it = details.outputName in _ORDER
         node.setItemVisibilityChecked(not tells_of_it)
         # The legend of the result says that its detail was modelled.
         node.setExpanded(not tells_of_it)

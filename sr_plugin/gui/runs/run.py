@@ -12,6 +12,9 @@ from qgis.PyQt.QtCore import QObject, pyqtSignal
 from sr_plugin.processing.feedback import TileFeedback, spoken_duration
 from sr_plugin.processing.translation import tr
 
+#: What runs unless another one is named.
+ALGORITHM = "superres:superresolve"
+
 
 class RunState(enum.Enum):
     """Where a run stands."""
@@ -70,11 +73,12 @@ class Run(QObject):
     """One super-resolution run.
 
     Args:
-        parameters: of ``superres:superresolve``.
+        parameters: of the algorithm.
         title: how it is listed.
         source_id: id of the layer that it is made from, empty where the input is none of the project.
         purpose: who asked for it: ``""`` the user, ``"sample"`` the check with the sample.
         project: which project it was started in; see :class:`~sr_plugin.gui.runs.project_watch.ProjectWatch`.
+        algorithm: id of the algorithm.
 
     Attributes:
         changed: emitted when anything below changed.
@@ -91,9 +95,16 @@ class Run(QObject):
     changed = pyqtSignal()
 
     def __init__(
-        self, parameters: Dict[str, Any], title: str, source_id: str = "", purpose: str = "", project: str = ""
+        self,
+        parameters: Dict[str, Any],
+        title: str,
+        source_id: str = "",
+        purpose: str = "",
+        project: str = "",
+        algorithm: str = ALGORITHM,
     ) -> None:
         super().__init__()
+        self.algorithm = algorithm
         self.project = project
         self.parameters = parameters
         self.title = title

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any, Dict, List, Optional, Set
+from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
 from qgis.core import (
     QgsApplication,
@@ -22,14 +22,13 @@ from qgis.PyQt.QtWidgets import QApplication
 from sr_plugin.core.errors import SuperResolutionError
 from sr_plugin.gui.runs.project_watch import ProjectWatch
 from sr_plugin.gui.runs.result_layers import load_results
-from sr_plugin.gui.runs.run import Run, RunFeedback, RunState
+from sr_plugin.gui.runs.run import ALGORITHM, Run, RunFeedback, RunState
 from sr_plugin.processing.history import remember_run
 from sr_plugin.processing.translation import tr
 from sr_plugin.processing.uncertainty_parameters import DESTINATIONS
 
-ALGORITHM = "superres:superresolve"
 #: Parameters that name files to be written.
-_FILES = ("OUTPUT", *DESTINATIONS)
+_FILES = ("OUTPUT", "CHANGES", *DESTINATIONS)
 
 
 class _Task:
@@ -81,17 +80,19 @@ class RunQueue(QObject):
         self._projects = ProjectWatch(self)
         self._closed = False
 
-    def add(self, parameters: Dict[str, Any], purpose: str = "") -> Run:
+    def add(self, parameters: Dict[str, Any], purpose: str = "", algorithm: str = ALGORITHM) -> Run:
         """Queue a run.
 
         Args:
-            parameters: of ``superres:superresolve``.
+            parameters: of the algorithm.
             purpose: see :class:`Run`.
+            algorithm: its id.
         """
-        parameters, source = _with_layer_id(parameters)
-        name = source.name() if source is not None else str(parameters.get("INPUT", ""))
+        parameters, source = _with_layer_ids(parameters)
+        name = source.name() if source is not None else _name_of_input(parameters)
         title = tr("{layer}, {model}").format(layer=name, model=parameters.get("MODEL", ""))
-        run = Run(parameters, title, source.id() if source is not None else "", purpose, self._projects.current())
+        layer_id = source.id() if source is not None else ""
+        run = Run(parameters, title, layer_id, purpose, self._projects.current(), algorithm)
         self.runs.append(run)
         self.added.emit(run)
         self._start_next()
@@ -128,7 +129,7 @@ class RunQueue(QObject):
             run.end(RunState.FAILED, str(error))
             self.ended.emit(run)
             return
-        run.layer_id = layers[0].id() if layers else ""
+        run.layer_id = _result_id(layers, run)
         run.changed.emit()
 
     def remove_ended(self) -> None:
@@ -171,7 +172,7 @@ class RunQueue(QObject):
     def _start(self, run: Run) -> None:
         run.begin()
         self.started.emit(run)
-        algorithm = QgsApplication.processingRegistry().createAlgorithmById(ALGORITHM)
+        algorithm = QgsApplication.processingRegistry().createAlgorithmById(run.algorithm)
         if algorithm is None:
             self._finish(run, RunState.FAILED, tr("The Processing provider of the plugin is not loaded."))
             return
@@ -215,7 +216,7 @@ class RunQueue(QObject):
         except SuperResolutionError as error:
             self._leave(RunState.FAILED, str(error))
             return
-        run.layer_id = layers[0].id() if layers else ""
+        run.layer_id = _result_id(layers, run)
         self._leave(RunState.DONE)
 
     def _leave(self, state: RunState, cause: str = "") -> None:
@@ -229,13 +230,36 @@ class RunQueue(QObject):
         self._start_next()
 
 
-def _with_layer_id(parameters: Dict[str, Any]) -> Any:
-    """The parameters with the input layer by its id, which outlives the layer, and that layer (None for a file)."""
-    value = parameters.get("INPUT")
-    layer = value if isinstance(value, QgsMapLayer) else _project_layer(str(value))
-    if layer is None:
-        return dict(parameters), None
-    return {**parameters, "INPUT": layer.id()}, layer
+def _with_layer_ids(parameters: Dict[str, Any]) -> Tuple[Dict[str, Any], Optional[QgsMapLayer]]:
+    """The parameters with input layers by their ids, which outlive the layers, and the first of them.
+
+    Files that no layer shows stay as they are; None where the first input is one.
+    """
+    if "INPUTS" in parameters:
+        found = [_layer_of(value) for value in parameters["INPUTS"]]
+        names = [value if layer is None else layer.id() for value, layer in zip(parameters["INPUTS"], found)]
+        return {**parameters, "INPUTS": names}, found[0] if found else None
+    layer = _layer_of(parameters.get("INPUT"))
+    return ({**parameters, "INPUT": layer.id()}, layer) if layer is not None else (dict(parameters), None)
+
+
+def _layer_of(value: Any) -> Optional[QgsMapLayer]:
+    return value if isinstance(value, QgsMapLayer) else _project_layer(str(value))
+
+
+def _name_of_input(parameters: Dict[str, Any]) -> str:
+    """What a run on files is called; of a long path the last part tells most."""
+    inputs = parameters.get("INPUTS")
+    if inputs:
+        return tr("{} rasters").format(len(inputs))
+    name = str(parameters.get("INPUT", ""))
+    return os.path.basename(os.path.normpath(name)) if os.path.isabs(name) else name
+
+
+def _result_id(layers: Sequence[QgsMapLayer], run: Run) -> str:
+    """Id of the layer that shows the main one of several results; empty where none was loaded."""
+    main = [layer for layer in layers if layer.source() == run.output]
+    return (main or list(layers))[0].id() if layers else ""
 
 
 def _project_layer(name: str) -> Optional[QgsMapLayer]:

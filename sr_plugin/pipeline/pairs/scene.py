@@ -18,6 +18,7 @@ from sr_plugin.core.grid import Grid, Window
 from sr_plugin.core.histogram_matching import HistogramMap
 from sr_plugin.core.pixel_type import cast_pixels
 from sr_plugin.core.point_spread import reduce_image
+from sr_plugin.core.resampling import enlarge_nearest
 from sr_plugin.pipeline.pairs.degrader import Degrader
 from sr_plugin.pipeline.pairs.layouts import SceneSpec
 from sr_plugin.pipeline.pairs.raster_view import PatchPixels, RasterView, chosen_bands
@@ -335,8 +336,14 @@ class PairedScene(PairScene):
         return self._tiled(inside)
 
     def read_high(self, window: Window) -> PatchPixels:
-        """See :class:`PairScene`; brought to the histogram of the low resolution where maps were given."""
+        """See :class:`PairScene`; brought to the histogram of the low resolution where maps were given.
+
+        What the low resolution does not show counts as a gap: nothing can be learned there.
+        """
         pixels = self._high.read(window.scaled(self.scale).shifted(*self.shift))
+        hidden = ~self._low.read(window).valid
+        if hidden.any():
+            pixels = pixels.without(enlarge_nearest(hidden, self.scale))
         if not self.maps:
             return pixels
         mapped = np.stack([map_(band) for map_, band in zip(self.maps, pixels.data)])

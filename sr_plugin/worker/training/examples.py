@@ -82,7 +82,7 @@ class Examples:
         """
         inputs = tuple(self._cut(record, spec, row, column, side) for spec in self.card.inputs)
         if self.card.kind == MULTI_IMAGE:
-            inputs = (self._clearest_first(record, inputs[0]),)
+            inputs = (self._ordered(record, inputs[0]),)
         target = self._cut(record, self.card.target, row, column, side)
         mask = self.dataset.valid(record, self.card.target)
         if mask is None:
@@ -108,12 +108,13 @@ class Examples:
         values = self._window(self.dataset.array(record, spec), spec, row, column, side)
         return (values.astype(np.float64) * spec.gain + spec.offset).astype(np.float32)
 
-    def _clearest_first(self, record: PatchRecord, views: np.ndarray) -> np.ndarray:
+    def _ordered(self, record: PatchRecord, views: np.ndarray) -> np.ndarray:
+        """The views, the clearest first but for the very first one, on whose grid the target lies."""
         mask = self.dataset.valid(record, self.card.inputs[0])
         if mask is None:
             return views
-        gaps = (mask == 0).mean(axis=(1, 2))
-        return views[np.argsort(gaps, kind="stable")]
+        gaps = (mask[1:] == 0).mean(axis=(1, 2))
+        return views[[0, *(1 + np.argsort(gaps, kind="stable"))]]
 
     def contrast(self, spec: ArraySpec | None = None) -> tuple[float, float]:
         """The quantities that nearly all targets, or the values of another array, lie between (0.1 % and 99.9 %).

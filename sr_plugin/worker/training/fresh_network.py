@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from torch import nn
 
 from sr_plugin.core.architectures.family import Family, Traits
 from sr_plugin.core.architectures.registry import FAMILIES
@@ -15,6 +17,13 @@ from sr_plugin.worker.architectures.build import network_class
 #: Scales made of several enlargements, which the names of their hyperparameters tell.
 _FACTORS: dict[int, tuple[int, ...]] = {1: (), 2: (2,), 3: (3,), 4: (2, 2), 6: (2, 3), 8: (2, 2, 2), 16: (2, 2, 2, 2)}
 _RGB = 3
+#: The layer that ends what a network adds to its enlarged input, by architecture.
+_LAST_OF_DETAIL: dict[str, Callable[[Any], nn.Module]] = {
+    "edsr_bicubic": lambda network: network.expand,
+    "dsen2": lambda network: network.convs[-1],
+    "vdsr": lambda network: network.output,
+    "srvgg": lambda network: network.body[-1],
+}
 
 
 def family_named(name: str) -> Family:
@@ -83,6 +92,18 @@ def fresh_hyperparameters(
         h["layers"] = [*inner, [in_bands * scale**2, last[1]]]
     h.update(given or {})
     return {name: list(value) if isinstance(value, tuple) else value for name, value in h.items()}
+
+
+def begin_at_interpolation(family: str, network: nn.Module) -> None:
+    """Let a fresh network that adds detail to its enlarged input add none at first; others stay as they are.
+
+    Random detail would have to be unlearned before anything is gained, which takes most of a short training.
+    """
+    find = _LAST_OF_DETAIL.get(family)
+    if find is None:
+        return
+    for weights in find(network).parameters():
+        nn.init.zeros_(weights)
 
 
 def traits_of(family: str, hyperparameters: Mapping[str, Any]) -> Traits:

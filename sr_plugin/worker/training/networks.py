@@ -50,7 +50,9 @@ class Runner:
 
 
 def plain_result(inputs: Inputs, target_bands: int, size: tuple[int, int]) -> torch.Tensor | None:
-    """What is there without a network: the mean of the views, enlarged by cubic convolution (a = -0.5).
+    """What is there without a network: the image, or the first of several views, by cubic convolution (a = -0.5).
+
+    The first view lies where the target does, the others are displaced by parts of a pixel.
 
     Args:
         inputs: quantities ``(N, [L,] bands, h, w)``; the last input is what is enlarged.
@@ -61,7 +63,7 @@ def plain_result(inputs: Inputs, target_bands: int, size: tuple[int, int]) -> to
         ``(N, target_bands, *size)``, or None where the bands of the input are others.
     """
     image = inputs[-1]
-    image = image.mean(1) if image.ndim == 5 else image
+    image = image[:, 0] if image.ndim == 5 else image
     scale = size[0] // image.shape[-2]
     if image.shape[-3] != target_bands or image.shape[-2] * scale != size[0]:
         return None

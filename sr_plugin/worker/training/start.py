@@ -15,7 +15,12 @@ from sr_plugin.core.errors import BandError, ModelMismatch, ParameterError
 from sr_plugin.core.training_plan import TrainingPlan
 from sr_plugin.core.value_range import ValueRange
 from sr_plugin.worker.architectures.build import build_network, load_network
-from sr_plugin.worker.training.fresh_network import family_named, fresh_hyperparameters, traits_of
+from sr_plugin.worker.training.fresh_network import (
+    begin_at_interpolation,
+    family_named,
+    fresh_hyperparameters,
+    traits_of,
+)
 from sr_plugin.worker.training.value_map import range_for, translation_range
 
 
@@ -116,6 +121,7 @@ def _fresh(plan: TrainingPlan, dataset: DatasetCard, side: int) -> tuple[nn.Modu
         )
     torch.manual_seed(plan.seed)
     network = build_network(plan.family, h).float()
+    begin_at_interpolation(plan.family, network)
     # Some names stand for an architecture that is recognised under another name.
     known = recognise(tensors_of(network), h)
     card = ModelCard(

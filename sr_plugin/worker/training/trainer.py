@@ -18,7 +18,12 @@ from sr_plugin.core.dataset_card import DatasetCard
 from sr_plugin.core.errors import ParameterError, SuperResolutionError, TrainingFailed
 from sr_plugin.core.job_folder import JobFolder
 from sr_plugin.core.training_plan import TrainingPlan, ValidationPlan
-from sr_plugin.core.training_schedule import adversarial_weight, discriminator_learns, learning_rate_share
+from sr_plugin.core.training_schedule import (
+    adversarial_weight,
+    discriminator_learns,
+    learning_rate_share,
+    weights_count_from,
+)
 from sr_plugin.worker.training.adversary import Adversary
 from sr_plugin.worker.training.checkpoint import Progress, read_checkpoint, write_checkpoint
 from sr_plugin.worker.training.content_loss import ContentLoss
@@ -186,7 +191,10 @@ class Trainer:
         if self.progress.before:
             return
         size = self.dataset.target.bands
-        methods = {"bicubic": lambda inputs, t: plain_result(inputs, len(size), tuple(t.shape[-2:]))}
+        methods = {}
+        if self.dataset.kind != TRANSLATION:
+            # The two sides of a translation are different things, so its input is no result to compare with.
+            methods["bicubic"] = lambda inputs, t: plain_result(inputs, len(size), tuple(t.shape[-2:]))
         if self.start.trained:
             methods["before"] = lambda inputs, _: self._evaluated(self.module, inputs)
         for name, method in methods.items():
@@ -300,11 +308,12 @@ class Trainer:
         """Measure the kept weights, and keep a copy of the best ones."""
         progress, figures = self.progress, self.measure_kept()
         value = getattr(figures, self.plan.validation.metric)
-        better = math.isfinite(value) and (progress.best is None or value > progress.best)
+        counts = progress.step >= weights_count_from(self.plan.steps, self.plan.adversarial)
+        better = counts and math.isfinite(value) and (progress.best is None or value > progress.best)
         if better:
             progress.best, progress.best_step, progress.bad = value, progress.step, 0
             self.save_weights(self.folder.best)
-        else:
+        elif counts:
             progress.bad += 1
         self.folder.append_metrics(
             {"step": progress.step, "kind": "validation", **figures.named(), "best": bool(better)}
@@ -346,7 +355,7 @@ class Trainer:
         for number in range(count):
             inputs, target, _ = self.validation.tensors(number)
             result = self._evaluated(self.kept, inputs)
-            given = inputs[-1][0].mean(0) if inputs[-1].ndim == 5 else inputs[-1][0]
+            given = inputs[-1][0, 0] if inputs[-1].ndim == 5 else inputs[-1][0]
             rows.append(tuple(np.asarray(x.cpu()) for x in (given, result[0], target[0])))
         if rows:
             path = os.path.join(self.folder.panels, f"{self.progress.step:08d}.png")

@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 
 from sr_plugin.core.card import BAND_FUSION, MULTI_IMAGE
+from sr_plugin.core.dataset import PatchRecord
+from sr_plugin.core.dataset_card import DatasetCard
+from sr_plugin.core.dataset_writer import DatasetWriter
 from sr_plugin.core.errors import DatasetUnreadable
 from sr_plugin.core.training_plan import AugmentationPlan, TrainingPlan, ValidationPlan
 from sr_plugin.worker.training.augmentation import Change, changed
 from sr_plugin.worker.training.examples import StepBatches, crop_side, open_examples
 from sr_plugin.worker.training.validation import Validation
-from tests.training_datasets import reduced, write_dataset
+from tests.training_datasets import array, reduced, write_dataset
 
 PLAN = TrainingPlan("mine", "data", family="edsr", steps=50, batch=3, patch=8, seed=7)
 
@@ -68,6 +71,22 @@ def test_views_are_changed_alike(tmp_path):
     (views,), high, _ = found[0]
     assert views.shape == (3, 3, 3, 8, 8)
     np.testing.assert_allclose(reduced(high.astype(np.float64), 2), views.mean(1), atol=0.05)
+
+
+def test_the_view_that_the_target_lies_on_stays_the_first(tmp_path):
+    """The others come clearest first, as networks expect them."""
+    card = DatasetCard("v", MULTI_IMAGE, 2, (array("low", 1, 8),), array("high", 1, 16), 4, "reflectance")
+    low = np.arange(4, dtype=np.uint16)[:, None, None, None] + np.zeros((4, 1, 8, 8), np.uint16)
+    masks = np.ones((4, 8, 8), np.uint8)
+    masks[0, :4], masks[1, :2], masks[3, :1] = 0, 0, 0
+    with DatasetWriter(str(tmp_path / "d"), card) as writer:
+        for split in ("train", "validation"):
+            arrays = {"low": low, "low_valid": masks, "high": np.arange(256, dtype=np.uint16).reshape(1, 16, 16)}
+            writer.add(PatchRecord("00000", split, split, "scene.tif"), arrays)
+        writer.finish()
+    examples, _ = open_examples(str(tmp_path / "d"))
+    (views,) = examples.crop(examples.records[0], 0, 0, (8, 8)).inputs
+    np.testing.assert_allclose(views[:, 0, 0, 0] * 10000, [0, 2, 3, 1], rtol=1e-5)
 
 
 def test_a_change_is_the_one_that_was_drawn():

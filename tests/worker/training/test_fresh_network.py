@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from sr_plugin.core.architectures.registry import recognise
 from sr_plugin.core.card import BAND_FUSION, MULTI_IMAGE, TRANSLATION
 from sr_plugin.core.errors import ModelMismatch, ModelNotRecognised
+from sr_plugin.core.resampling import enlarge_cubic
 from sr_plugin.core.training_families import FRESH_FAMILIES
 from sr_plugin.worker.architectures.build import build_network
-from sr_plugin.worker.training.fresh_network import family_named, fresh_hyperparameters, traits_of
+from sr_plugin.worker.training.fresh_network import (
+    begin_at_interpolation,
+    family_named,
+    fresh_hyperparameters,
+    traits_of,
+)
 from sr_plugin.worker.training.start import tensors_of
 
 #: Sizes that make them small.
@@ -33,6 +40,31 @@ def test_every_architecture_can_begin(family, kind, scale, bands):
     network = build_network(family, hyperparameters).float()
     again = recognise(tensors_of(network), hyperparameters)
     assert (again.family, again.scale, len(again.input_bands)) == (family, scale, bands)
+
+
+@pytest.mark.parametrize(
+    ("family", "method"),
+    [("edsr_bicubic", "bicubic"), ("vdsr", "bicubic"), ("srvgg", "nearest"), ("dsen2", "bilinear")],
+)
+def test_what_adds_detail_to_an_interpolation_begins_as_that(family, method):
+    known = fresh_hyperparameters(family, 2, 3, 3, {"groups": [[2, 1], [3, 2]]} if family == "dsen2" else {})
+    network = build_network(family, known).float().eval()
+    begin_at_interpolation(family, network)
+    image = torch.rand(1, 3, 8, 8)
+    inputs = (torch.rand(1, 2, 16, 16), image) if family == "dsen2" else (image,)
+    with torch.no_grad():
+        found = network(*inputs)
+    expected = torch.nn.functional.interpolate(image, scale_factor=2, mode=method)
+    if method == "bicubic":
+        expected = torch.from_numpy(enlarge_cubic(image.numpy(), 2))
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+
+
+def test_what_adds_nothing_keeps_its_random_weights():
+    network = build_network("espcn", fresh_hyperparameters("espcn", 2, 3, 3)).float()
+    before = [weights.clone() for weights in network.parameters()]
+    begin_at_interpolation("espcn", network)
+    assert all(torch.equal(one, other) for one, other in zip(before, network.parameters(), strict=True))
 
 
 def test_kinds_are_those_of_the_families():

@@ -11,7 +11,7 @@ from sr_plugin.core.card import BandSpec, ModelCard
 from sr_plugin.core.radiometry import BandScaling, compose, from_model, to_model
 from sr_plugin.core.resampling import enlarge_cubic
 from sr_plugin.core.value_range import ValueRange
-from sr_plugin.worker.training.networks import Runner
+from sr_plugin.worker.training.networks import Runner, plain_result
 from sr_plugin.worker.training.start import Start
 
 RANGE = ValueRange("mine", "reflectance", in_gain=(4.0,), out_gain=0.25, valid=(0.0, 0.25))
@@ -72,3 +72,9 @@ def test_nothing_is_carried_into_other_bands(image):
     start = started(outputs=RGB[:1])
     result = Runner(start, torch.device("cpu"))(Mean(), (torch.from_numpy(image)[None],))
     assert result.shape == (1, 1, 16, 16) and float(result.max()) <= 0.25
+
+
+def test_without_a_network_there_is_the_view_that_the_target_lies_on():
+    views = np.random.default_rng(1).random((2, 3, 3, 4, 4), dtype=np.float32)
+    found = plain_result((torch.from_numpy(views),), 3, (8, 8))
+    np.testing.assert_array_equal(found.numpy(), enlarge_cubic(views[:, 0], 2))

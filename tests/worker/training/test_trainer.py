@@ -251,6 +251,16 @@ def test_it_ends_early_where_nothing_gets_better(dataset, make_job):
     assert [x["step"] for x in folder.read_metrics()[0] if x["kind"] == "validation"] == [1, 2, 3]
 
 
+def test_weights_of_the_warm_up_are_not_what_a_gan_is_for(dataset, make_job):
+    validation = ValidationPlan(every=1, side=16, border=2, patience=2, panels=0)
+    still = OptimiserPlan(learning_rate=0.0)
+    folder, plan = make_job(dataset, optimiser=still, validation=validation, ema=0.0, adversarial=GAN)
+    assert train(folder) == 0
+    best = {x["step"]: x["best"] for x in folder.read_metrics()[0] if x["kind"] == "validation"}
+    assert best == {1: False, 2: False, 3: False, 4: True, 5: False, 6: False}
+    assert folder.status().best_step == 4
+
+
 def test_a_request_to_stop_keeps_a_checkpoint(dataset, make_job):
     folder, plan = make_job(dataset)
     folder.ask_to_stop()
@@ -299,7 +309,10 @@ def test_a_translation_measures_its_targets_and_sees_its_inputs(tmp_path, make_j
     condition = trainer._adversary.condition(inputs, (16, 16))
     assert float(condition.abs().max()) < 1.2
     assert train(folder) == 0, folder.status()
-    assert read_card(folder.status().model).value_range.out_type == "uint8"
+    made = read_card(folder.status().model)
+    assert made.value_range.out_type == "uint8"
+    (figures,) = made.quality["protocols"].values()
+    assert "psnr_model" in figures and "psnr_bicubic" not in figures
 
 
 def test_relative_losses_need_the_same_bands_on_both_sides(tmp_path, make_job):
@@ -480,7 +493,9 @@ def test_going_on_gives_the_same_weights_bit_by_bit(dataset, make_job, gap, kind
 def test_a_model_that_is_worse_than_bicubic_says_so(dataset, make_job):
     from sr_plugin.worker.training.result import worse_than_plain
 
-    folder, _ = make_job(dataset, optimiser=OptimiserPlan(learning_rate=0.0))
+    # Random weights, since this network begins at no interpolation.
+    sizes = {"family": "espcn", "hyperparameters": {}}
+    folder, _ = make_job(dataset, optimiser=OptimiserPlan(learning_rate=0.0), **sizes)
     assert train(folder) == 0
     status = folder.status()
     assert "worse than bicubic" in status.hint and status.hint in read_card(status.model).notes
