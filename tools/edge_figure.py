@@ -30,7 +30,7 @@ TITLE = "Sentinel-2, tile T33UUB (data of DSen2, CC BY 4.0); contains modified C
 MODEL, SCALE = "s2-rgbn-x4", 4
 #: Modulation transfer at the Nyquist frequency of the coarse image, as measured for Sentinel-2 on the whole.
 MTF = 0.35
-_WIDTH = 1400
+_WIDTH = 1200
 
 
 def _write(path: str, pixels: np.ndarray) -> str:

@@ -25,7 +25,7 @@ from tools.edge_figure import MODEL, MTF, SCALE, TITLE, compare_scene  # noqa: E
 DEFAULT_PICTURE = os.path.join(PROJECT, "docs", "images", "evaluation.png")
 #: A model of half the factor, to be ranked, too.
 OTHER_MODEL = "s2-rgbn-x2"
-_WIDTH = 1400
+_WIDTH = 1200
 
 
 def evaluate_scene(data: str, folder: str) -> EvaluateResult:

@@ -10,13 +10,13 @@ import math
 import os
 import time
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, Tuple
 
 import numpy as np
 import torch
 from torch import nn
 
-from models.recipes.orthogonal_momentum import OrthogonalMomentum
+from sr_plugin.worker.training.orthogonal_momentum import OrthogonalAdam
 
 _EMA_DECAY = 0.998
 _WARM_UP = 200
@@ -93,11 +93,11 @@ def load_fitting(model: nn.Module, start: str | None) -> None:
         model.load_state_dict({**own, **fitting})
 
 
-def build_optimisers(model: nn.Module, inner: Tuple[str, ...]) -> List[torch.optim.Optimizer]:
+def build_optimiser(model: nn.Module, inner: Tuple[str, ...]) -> OrthogonalAdam:
     """Orthogonal steps for the weights between feature maps (names that begin with ``inner``), Adam for the others."""
     body = [p for name, p in model.named_parameters() if name.endswith("weight") and name.startswith(inner)]
     rest = [p for p in model.parameters() if all(p is not b for b in body)]
-    return [OrthogonalMomentum(body), torch.optim.Adam(rest, betas=(0.9, 0.99))]
+    return OrthogonalAdam(body, rest)
 
 
 def relative_loss(result: torch.Tensor, target: torch.Tensor, baseline: torch.Tensor) -> torch.Tensor:
@@ -150,7 +150,7 @@ class Training:
         stem: str,
     ) -> None:
         self.model, self.average = model, copy.deepcopy(model)
-        self._optimisers = build_optimisers(model, inner)
+        self._optimiser = build_optimiser(model, inner)
         self._loss, self._validate, self._random = loss, validate, random
         self._schedule, self._stem = schedule, stem
         self._step, self._seconds, self._smooth = 0, 0.0, math.nan
@@ -161,8 +161,7 @@ class Training:
         state = torch.load(self._stem + ".state.pt", map_location="cpu", weights_only=True)
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
-        for optimiser, kept in zip(self._optimisers, state["optimisers"]):
-            optimiser.load_state_dict(kept)
+        self._optimiser.load_state_dict(state["optimiser"])
         self._random.bit_generator.state = json.loads(state["random"])
         self._step, self._seconds, self._smooth = state["step"], state["seconds"], state["smooth"]
 
@@ -173,7 +172,7 @@ class Training:
         state = {
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
-            "optimisers": [optimiser.state_dict() for optimiser in self._optimisers],
+            "optimiser": self._optimiser.state_dict(),
             "random": json.dumps(self._random.bit_generator.state),
             "step": self._step,
             "seconds": self._seconds,
@@ -193,10 +192,9 @@ class Training:
         self.model.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), _LARGEST_GRADIENT)
-        for optimiser in self._optimisers:
-            for group in optimiser.param_groups:
-                group["lr"] = learning_rate(self._schedule.rate, self._step, progress)
-            optimiser.step()
+        for group in self._optimiser.param_groups:
+            group["lr"] = learning_rate(self._schedule.rate, self._step, progress)
+        self._optimiser.step()
         follow(self.average, self.model, self._step)
         self._smooth = loss.item() if math.isnan(self._smooth) else 0.99 * self._smooth + 0.01 * loss.item()
         self._step += 1

@@ -63,7 +63,7 @@ def rgbn_card(models: pathlib.Path, scale: int) -> ModelCard:
         "output_bands": bands,
         "gsd_m": (10.0, 10.0),
         "psf": PointSpread("gaussian", 0.35),
-        "source": "models/recipes/train_s2_rgbn.py",
+        "source": "models/recipes/s2_plan.py",
         "training_data": quality["training_data_summary"],
         "quality": {
             "protocols": {protocol: _figures(row) for protocol, row in measured["mean_by_protocol"].items()},

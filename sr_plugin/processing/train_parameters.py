@@ -58,6 +58,14 @@ def _numbers() -> List[_Number]:
         ("GRADIENT", "content.gradient", tr("Weight: difference of gradients"), False, tr("Favours sharp edges.")),
         ("FFT", "content.fft", tr("Weight: difference of Fourier coefficients"), False, ""),
         (
+            "RELATIVE_L1",
+            "content.relative_l1",
+            tr("Weight: absolute difference over that of interpolation"),
+            False,
+            tr("Sharp and blurred examples count alike."),
+        ),
+        ("RELATIVE_L2", "content.relative_l2", tr("Weight: squared difference over that of interpolation"), False, ""),
+        (
             "PERCEPTUAL",
             "content.perceptual",
             tr("Weight: perceptual loss"),

@@ -77,7 +77,10 @@ class EdsrBicubic(nn.Module):
     def enlarge(self, x: torch.Tensor) -> torch.Tensor:
         """Cubic convolution (a = -0.5, half-pixel centres, replicated edges) of the first ``out_bands`` bands."""
         padded = functional.pad(x[:, : self.out_bands], (_CUBIC_RADIUS,) * 4, mode="replicate")
-        return functional.pixel_shuffle(functional.conv2d(padded, self.cubic, groups=self.out_bands), self.scale)
+        # In bfloat16 the kernel's sum is off by thousandths, which training would learn to make up for.
+        with torch.autocast(x.device.type, enabled=False):
+            enlarged = functional.conv2d(padded.to(self.cubic.dtype), self.cubic, groups=self.out_bands)
+        return functional.pixel_shuffle(enlarged, self.scale)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Reflectance ``(N, in_bands, H, W)`` to ``(N, out_bands, H * scale, W * scale)``; any H and W from 1 on."""

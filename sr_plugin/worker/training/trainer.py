@@ -15,7 +15,7 @@ from sr_plugin.core.card import MULTI_IMAGE, TRANSLATION
 from sr_plugin.core.checkpoint.read import read_checkpoint as read_model
 from sr_plugin.core.checkpoint.safetensors import write_safetensors
 from sr_plugin.core.dataset_card import DatasetCard
-from sr_plugin.core.errors import SuperResolutionError, TrainingFailed
+from sr_plugin.core.errors import ParameterError, SuperResolutionError, TrainingFailed
 from sr_plugin.core.job_folder import JobFolder
 from sr_plugin.core.training_plan import TrainingPlan, ValidationPlan
 from sr_plugin.core.training_schedule import (
@@ -32,6 +32,7 @@ from sr_plugin.worker.training.ema import running_mean
 from sr_plugin.worker.training.examples import StepBatches, ToldBatches, crop_side, open_examples
 from sr_plugin.worker.training.fusion_warm_up import fusing_part, fusion_loss, noisy_copies
 from sr_plugin.worker.training.networks import Inputs, Runner, plain_result
+from sr_plugin.worker.training.optimiser import make_optimiser
 from sr_plugin.worker.training.panels import shown_bands, write_panel
 from sr_plugin.worker.training.perceptual_loss import PerceptualLoss
 from sr_plugin.worker.training.running_sums import RunningSums
@@ -39,7 +40,6 @@ from sr_plugin.worker.training.start import Contrasts, Start, start_of, tensors_
 from sr_plugin.worker.training.tensorboard import tensorboard_loggers
 from sr_plugin.worker.training.validation import Figures, Validation
 
-_OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 _GENERATOR, _MEAN, _CRITIC = "generator", "mean", "discriminator"
 
 Batch = tuple[Inputs, torch.Tensor, torch.Tensor]
@@ -65,6 +65,19 @@ def _validated(plan: TrainingPlan, start: Start) -> ValidationPlan:
     return replace(plan.validation, side=start.card.training_tile)
 
 
+def _check_losses(plan: TrainingPlan, dataset: DatasetCard) -> None:
+    """Refuse losses that the dataset has nothing for.
+
+    Raises:
+        ParameterError: when results are to be compared with an interpolation that there is not.
+    """
+    if plan.content.relative and len(dataset.inputs[-1].bands) != len(dataset.target.bands):
+        raise ParameterError(
+            "The relative losses compare with cubic convolution, but input and target have different bands.",
+            "Choose other losses, or a dataset with the same bands on both sides.",
+        )
+
+
 class Trainer:
     """A training, made ready or continued.
 
@@ -84,6 +97,7 @@ class Trainer:
         self.plan, self.folder = plan, folder
         training, held_out = open_examples(plan.dataset)
         self.dataset = training.card
+        _check_losses(plan, self.dataset)
         self.contrast = training.contrast()
         # The multiple that the network wants is known only once there is a network, whose depth may follow the side.
         self._given = training.contrast(self.dataset.inputs[-1])
@@ -98,14 +112,7 @@ class Trainer:
         self.fabric = make_fabric(plan, loggers)
         self.device = self.fabric.device
         self.runner = Runner(start, self.device)
-        settings = plan.optimiser
-        optimiser = _OPTIMISERS[settings.kind](
-            start.network.parameters(),
-            lr=settings.learning_rate,
-            betas=(settings.beta1, settings.beta2),
-            weight_decay=settings.weight_decay,
-        )
-        self._network, self._optimiser = self.fabric.setup(start.network, optimiser)
+        self._network, self._optimiser = self.fabric.setup(start.network, make_optimiser(start.network, plan.optimiser))
         self.module = self._network.module
         self._mean = running_mean(self.module, plan.ema) if plan.ema > 0 else None
         self._content = ContentLoss(plan.content, self._perceptual()).to(self.device)
@@ -242,7 +249,7 @@ class Trainer:
                 return self._fusion_step(part, copies, mean)
             inputs = (copies,)
         result = self._filled(self.runner(self._network, inputs), target, valid)
-        loss, figures = self._content(result, target, self.contrast)
+        loss, figures = self._content(result, target, self.contrast, self._baseline(inputs, target, valid))
         weight = adversarial_weight(number, self.plan.adversarial)
         against = self._adversary if discriminator_learns(number, self.plan.adversarial) else None
         condition = None
@@ -255,6 +262,13 @@ class Trainer:
         if against is not None:
             figures.update(against.learn(result.detach(), target, condition, number, share))
         return {"loss": loss.detach(), **figures}
+
+    def _baseline(self, inputs: Inputs, target: torch.Tensor, valid: torch.Tensor) -> torch.Tensor | None:
+        """What cubic convolution gives, where a loss asks for it."""
+        if not self.plan.content.relative:
+            return None
+        plain = plain_result(inputs, target.shape[-3], tuple(target.shape[-2:]))
+        return None if plain is None else self._filled(plain, target, valid)
 
     def _filled(self, result: torch.Tensor, target: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
         """The result with the target where that has no data, so that nothing is learned there."""

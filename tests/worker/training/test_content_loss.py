@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from sr_plugin.core.training_plan import ContentPlan
+from sr_plugin.core.training_parts import ContentPlan
 from sr_plugin.worker.training.content_loss import (
     ContentLoss,
     charbonnier,
     fourier_difference,
     gradient_difference,
+    relative_difference,
     spectral_angle,
 )
 
@@ -63,6 +64,25 @@ def test_fourier_difference(pair):
     a, b = (x.double().numpy() for x in pair)
     expected = np.abs(np.fft.rfft2(a - b, norm="ortho")).mean()
     assert float(fourier_difference(*pair)) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("power", [1, 2])
+def test_relative_difference(pair, power):
+    baseline = torch.flip(pair[0], (3,))
+    a, b, c = (x.double().numpy() for x in (*pair, baseline))
+    error, reference = ((np.abs(x - b) ** power).mean(axis=(1, 2, 3)) for x in (a, c))
+    expected = (error / (reference + 0.001**power)).mean()
+    assert float(relative_difference(*pair, baseline, power)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_examples_with_small_and_large_errors_count_alike(pair):
+    target = pair[1].clone()
+    baseline = target + torch.tensor([0.02, 0.5])[:, None, None, None]
+    loss = ContentLoss(ContentPlan(l1=0.0, relative_l2=1.0))
+    for example in range(2):
+        result = baseline.clone()
+        result[example] = target[example]
+        assert float(loss(result, target, (0.0, 1.0), baseline)[0]) == pytest.approx(0.5, rel=0.01)
 
 
 def test_the_sum_has_the_weights_of_the_plan(pair):

@@ -37,7 +37,7 @@ from sr_plugin.worker.architectures.build import load_network
 from sr_plugin.worker.training.checkpoint import read_checkpoint
 from sr_plugin.worker.training.trainer import Trainer
 from sr_plugin.worker.training.work import Worker
-from tests.training_datasets import RGB, SPLITS, scene, write_dataset
+from tests.training_datasets import RGB, SPLITS, array, scene, stored, write_dataset
 
 GAN = AdversarialPlan("vanilla", "srgan", width=4, weight=0.5, warm_up=3, ramp=1)
 
@@ -315,6 +315,19 @@ def test_a_translation_measures_its_targets_and_sees_its_inputs(tmp_path, make_j
     assert "psnr_model" in figures and "psnr_bicubic" not in figures
 
 
+def test_relative_losses_need_the_same_bands_on_both_sides(tmp_path, make_job):
+    card = DatasetCard("sar", TRANSLATION, 1, (array("low", 2, 16),), array("high", 3, 16), quantity="reflectance")
+    with DatasetWriter(str(tmp_path / "d"), card) as writer:
+        for number, split in enumerate(SPLITS):
+            image = stored(scene(3, 16, number))
+            writer.add(PatchRecord("00000", split, f"place {number}", "s"), {"low": image[:2], "high": image})
+        writer.finish()
+    changes = {"family": "pix2pix", "hyperparameters": {"width": 4}, "patch": 16}
+    folder, plan = make_job(str(tmp_path / "d"), content=ContentPlan(relative_l1=0.5), **changes)
+    with pytest.raises(ParameterError, match="different bands"):
+        Trainer(plan, folder)
+
+
 def test_networks_that_see_their_whole_window_are_measured_on_those_of_use(tmp_path, make_job):
     dataset = write_dataset(tmp_path / "d", TRANSLATION, side=32)
     sizes = {"family": "pix2pix", "hyperparameters": {"width": 4, "depth": 3}, "patch": 21}
@@ -438,13 +451,20 @@ def test_a_damaged_checkpoint_is_told(dataset, make_job):
         read_checkpoint(folder.last, plan.digest, trainer._networks(), trainer._optimisers())
 
 
-@pytest.mark.parametrize("gap", [False, True])
-def test_going_on_gives_the_same_weights_bit_by_bit(dataset, make_job, gap):
+_USUAL = {"content": ContentPlan(l1=1.0, sam=0.1)}
+_RELATIVE = {
+    "content": ContentPlan(l1=0.0, relative_l1=1.0, relative_l2=0.5),
+    "optimiser": OptimiserPlan("orthogonal", 1e-3),
+}
+
+
+@pytest.mark.parametrize(("gap", "kind"), [(False, _USUAL), (True, _USUAL), (False, _RELATIVE)])
+def test_going_on_gives_the_same_weights_bit_by_bit(dataset, make_job, gap, kind):
     """A training of 6 steps, and one that is dropped after step 5 with a checkpoint of step 4."""
     settings = {
         "adversarial": replace(GAN, kind="relativistic", warm_up=2, r1=0.5, r1_every=2),
         "augmentation": AugmentationPlan(gain=0.1, noise=0.05),
-        "content": ContentPlan(l1=1.0, sam=0.1),
+        **kind,
     }
     whole, plan = make_job(dataset, "whole", **settings)
     assert train(whole) == 0
