@@ -180,6 +180,19 @@ def test_tiles_that_were_whole_are_not_computed_again(computed, tmp_path):
     assert interrupted_jobs() == [] and sorted(os.listdir(tmp_path)) == ["input.tif", "out.tif"]
 
 
+def test_a_step_that_was_whole_goes_by_the_name_that_is_asked_for_now(computed, tmp_path, monkeypatch):
+    request = computed(file_per_band=True)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    begin(request, OutputError("no room"), output="out.tif")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    (job,) = interrupted_jobs()
+    with RunListing(job.request, Recorder()) as listing:
+        feedback = Recorder()
+        result = superresolve(job.run, feedback, local, listing=listing)
+    assert feedback.steps == [] and result.output == request.run.output
+
+
 def test_a_result_that_was_touched_since_is_computed_again(computed):
     request = computed(file_per_band=True)
     begin(request, OutputError("no room"))
