@@ -65,6 +65,13 @@ class InTheStep(Recorder):
         return len(begun) == self.step and self.steps[-1][0] >= self.after
 
 
+class BetweenTheSteps(Recorder):
+    """Cancels as soon as the first step was found whole."""
+
+    def cancelled(self):
+        return any("whole already" in text for text in self.messages)
+
+
 def fuse(request, feedback=None):
     from sr_plugin.pipeline.series import superresolve_series
 
@@ -108,6 +115,30 @@ def test_discarding_the_changes_leaves_an_image_that_is_whole(series, tmp_path):
     assert job.whole == (series.run.output,)
     discard(job)
     assert os.listdir(tmp_path) == ["out.tif"] and interrupted_jobs() == [] and os.listdir(index_folder()) == []
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_run_that_fails_before_its_second_step_still_knows_of_it(series, tmp_path, keep):
+    with pytest.raises(Cancelled):
+        fuse(series, InTheStep(2, 5))
+    (before,) = interrupted_jobs()
+    asked = replace(before.request, run=replace(before.run, keep_partial=keep))
+
+    with pytest.raises(Cancelled):
+        fuse(asked, BetweenTheSteps())
+    (after,) = interrupted_jobs()
+    assert after.steps == before.steps and after.done == before.done and after.standing is Standing.CONTINUABLE
+    discard(after)
+    assert os.listdir(tmp_path) == ["out.tif"] and os.listdir(index_folder()) == []
+
+
+def test_steps_that_are_not_asked_for_any_more_are_not_listed(series, tmp_path):
+    with pytest.raises(Cancelled):
+        fuse(series, InTheStep(2, 5))
+    other = replace(series, changes=str(tmp_path / "other.tif"))
+    with pytest.raises(Cancelled):
+        fuse(other, BetweenTheSteps())
+    assert [step.output for step in interrupted_jobs()[0].steps] == [series.run.output]
 
 
 def test_a_cancel_that_keeps_nothing_leaves_nothing_to_go_on_with(series, tmp_path):
