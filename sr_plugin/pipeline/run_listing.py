@@ -102,7 +102,7 @@ class RunListing:
         """What a step gave that is whole already; None where it is to be computed."""
         if not (self.entered and goes_on(self._request)):
             return None
-        return read_record(run.output.path, run.plan.digest)
+        return read_record(run.output.path, run.plan.digest, run.output.cog)
 
     def enter(self, run: PreparedRun) -> None:
         """Enter a step: from now on something is found of it."""
@@ -162,7 +162,7 @@ class RunListing:
         if not (self.entered and goes_on(self._request)):
             return
         try:
-            write_record(run.output.path, run.plan.digest, result)
+            write_record(run.output.path, run.plan.digest, result, run.output.cog)
         except OSError as error:
             self._feedback.message(f"If this run is interrupted, it starts anew ({error}).")
 

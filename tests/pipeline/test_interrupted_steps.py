@@ -172,6 +172,15 @@ def test_relative_names_hold_in_another_folder(series, views, tmp_path, monkeypa
     assert any("Going on" in text for text in feedback.messages)
 
 
+def test_an_image_is_stored_anew_where_it_is_to_be_cloud_optimised(series):
+    from osgeo import gdal
+
+    with pytest.raises(Cancelled):
+        fuse(series, InTheStep(2, 5))
+    result = fuse(replace(series, run=replace(series.run, cog=True)))
+    assert gdal.Open(result.run.output).GetMetadataItem("LAYOUT", "IMAGE_STRUCTURE") == "COG"
+
+
 @pytest.fixture
 def computed(make_raster, scene, tmp_path):
     """What a run on a product computes before its bands are laid apart, as if the run were ours."""
