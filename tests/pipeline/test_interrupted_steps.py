@@ -1,6 +1,7 @@
 """Interrupted runs of several steps: products that are laid apart or aligned, series with their changes."""
 
 import os
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 pytest.importorskip("osgeo", reason="GDAL's Python bindings are not installed")
 
-from sr_plugin.core.errors import Cancelled, OutputError  # noqa: E402
+from sr_plugin.core.errors import Cancelled, DiskFull, OutputError  # noqa: E402
 from sr_plugin.pipeline.interrupted import Standing, discard, interrupted_jobs  # noqa: E402
 from sr_plugin.pipeline.product_request import ProductRequest  # noqa: E402
 from sr_plugin.pipeline.request import SuperResolveRequest  # noqa: E402
@@ -170,6 +171,39 @@ def test_relative_names_hold_in_another_folder(series, views, tmp_path, monkeypa
     feedback = Recorder()
     fuse(replace(job.request, changes=""), feedback)
     assert any("Going on" in text for text in feedback.messages)
+
+
+def nearly_full(monkeypatch, free):
+    """Let disks have this many bytes free, as far as runs look before they start."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9 - free, free))
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_a_series_needs_no_room_for_what_it_has_written(series, tmp_path, monkeypatch, step):
+    with pytest.raises(Cancelled):
+        fuse(series, InTheStep(step, 5))
+    with monkeypatch.context() as patched:
+        nearly_full(patched, 100)
+        with pytest.raises(DiskFull):
+            fuse(replace(series, run=replace(series.run, output=str(tmp_path / "another.tif"))))
+        if step == 1:
+            # Half the raw size of the image with its overviews is asked for, less what was written.
+            nearly_full(patched, 120 * 140 * 2 * 2 // 3 - 100)
+            with pytest.raises(DiskFull):
+                fuse(replace(series, run=replace(series.run, output=str(tmp_path / "another.tif"))))
+        fuse(series)
+    assert interrupted_jobs() == []
+
+
+def test_what_follows_tiles_that_are_whole_needs_no_room_for_them(computed, monkeypatch):
+    request = computed(file_per_band=True)
+    begin(request, DiskFull("no room"))
+    (job,) = interrupted_jobs()
+    nearly_full(monkeypatch, 100)
+    with RunListing(job.request, Recorder()) as listing:
+        feedback = Recorder()
+        superresolve(job.run, feedback, local, listing=listing)
+    assert feedback.steps == []
 
 
 def test_an_image_is_stored_anew_where_it_is_to_be_cloud_optimised(series):
