@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import re
 import signal
 import sys
@@ -247,7 +248,9 @@ def _result(
     source = RasterSource(request.input)
     alignment = plan_alignment(request, target.grid, source.grid, target.name, source.files, target.files)
     result = superresolve(unaligned(request, alignment), feedback, factory, listing=listing)
-    return align_result(result, request, alignment, feedback)
+    aligned = align_result(result, request, alignment, feedback)
+    os.remove(result.output)
+    return aligned
 
 
 def _listing(

@@ -134,7 +134,10 @@ def unaligned(request: SuperResolveRequest, alignment: Alignment) -> SuperResolv
 def align_result(
     result: SuperResolveResult, request: SuperResolveRequest, alignment: Alignment, feedback: RunFeedback
 ) -> SuperResolveResult:
-    """Bring the result of :func:`unaligned` onto the grid, and delete it.
+    """Bring the result of :func:`unaligned` onto the grid.
+
+    The unaligned result stays: while anything still follows, it is what an interrupted run goes on from. The caller
+    deletes it once all is whole.
 
     Args:
         result: what the run gave.
@@ -143,7 +146,7 @@ def align_result(
         feedback: progress and cancel.
 
     Raises:
-        SuperResolutionError: see :func:`~sr_plugin.raster.regrid.write_on_grid`; the unaligned result is then kept.
+        SuperResolutionError: see :func:`~sr_plugin.raster.regrid.write_on_grid`.
     """
     grid = alignment.grid
     feedback.message(f"Aligning to the grid of {alignment.name}: {grid.width} x {grid.height} pixels, by {METHOD}.")
@@ -158,5 +161,4 @@ def align_result(
         feedback.cancelled,
         f"{staging_stem(alignment.output)}.tif",
     )
-    os.remove(result.output)
     return replace(result, output=alignment.output, width=grid.width, height=grid.height)

@@ -14,6 +14,7 @@ from sr_plugin.core.job import JobPlan
 from sr_plugin.core.locations import user_cache_folder
 from sr_plugin.core.uncertainty import views_of
 from sr_plugin.pipeline.partial_files import partial_files
+from sr_plugin.pipeline.whole_step import read_record
 from sr_plugin.raster.writer import OutputSpec
 
 #: Sensor data compress to about two thirds; half the raw size is the least that a run is started with.
@@ -168,15 +169,17 @@ def estimate_run(plan: JobPlan, output: OutputSpec, beside: Sequence[OutputSpec]
 
 
 def check_disks(plan: JobPlan, outputs: Sequence[OutputSpec]) -> None:
-    """Refuse a run whose files cannot fit, on one disk or on several.
+    """Refuse a run whose files cannot fit, on one disk or on several; files that are whole already are not written.
 
     Args:
         plan: the run.
-        outputs: all that is written.
+        outputs: all that is written, the result first.
 
     Raises:
         DiskFull: with what is needed and what is free.
     """
+    if read_record(outputs[0].path, plan.digest, outputs[0].cog) is not None:
+        return
     disks: Dict[int, List[OutputSpec]] = {}
     for spec in outputs:
         disks.setdefault(os.stat(os.path.dirname(os.path.abspath(spec.path))).st_dev, []).append(spec)

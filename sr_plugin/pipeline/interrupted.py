@@ -153,9 +153,7 @@ def _asked(values: Mapping[str, Any]) -> Tuple[AnyRequest, Tuple[Step, ...]]:
         request: AnyRequest = run
     else:
         request = request_from_wire(values["request"])
-        steps = tuple(
-            Step(step["output"], step["digest"], int(step["tiles"]), tuple(step["beside"])) for step in values["steps"]
-        )
+        steps = tuple(map(Step.from_wire, values["steps"]))
     if not steps:
         raise ValueError("no step was begun")
     for step in steps:

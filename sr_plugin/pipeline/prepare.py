@@ -174,6 +174,7 @@ def prepare_run(
     feedback: RunFeedback,
     open_session: Optional[SessionFactory] = None,
     kinds: Sequence[str] = (SINGLE_IMAGE, TRANSLATION),
+    room: bool = True,
 ) -> PreparedRun:
     """Check a request and plan it.
 
@@ -182,6 +183,8 @@ def prepare_run(
         feedback: where messages and warnings go.
         open_session: where models that do not tell their scale or reach are measured; they are refused without it.
         kinds: kinds of models that fit.
+        room: whether the disk must have room for what the plan writes; one that is turned into another plan has the
+            wrong name for what an interrupted run wrote already.
 
     Raises:
         SuperResolutionError: naming what is wrong with input, bands, model, extent, mask, parameters or output.
@@ -211,7 +214,10 @@ def prepare_run(
         for sentence in check_match(each, source.grid, infos[: len(fed)]):
             feedback.warning(sentence)
     area = chosen_area(source, request)
-    return _plan(request, source, cards, infos, len(fed), area, feedback)
+    run = _plan(request, source, cards, infos, len(fed), area, feedback)
+    if room:
+        check_disks(run.plan, run.outputs)
+    return run
 
 
 def _unfit_kind(card: ModelCard) -> ParameterError:
@@ -286,7 +292,7 @@ def _plan(
         typical=typical,
         mask=request.mask,
         scaling=scalings[0].description,
-        estimate=estimated(plan, output, beside),
+        estimate=estimate_run(plan, output, beside),
         source_cache=cache,
         source_files=source.files,
         beside=beside,
@@ -316,14 +322,14 @@ def _settings(
     )
 
 
-def estimated(plan: JobPlan, output: OutputSpec, beside: Sequence[OutputSpec] = ()) -> Estimate:
+def estimated(plan: JobPlan, output: OutputSpec) -> Estimate:
     """What a run will cost.
 
     Raises:
         DiskFull: when there is no room for it.
     """
-    check_disks(plan, (output, *beside))
-    return estimate_run(plan, output, beside)
+    check_disks(plan, (output,))
+    return estimate_run(plan, output)
 
 
 def output_of(

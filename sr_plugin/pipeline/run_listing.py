@@ -12,7 +12,7 @@ import os
 import time
 from dataclasses import asdict, dataclass
 from types import TracebackType
-from typing import Dict, List, Optional, Sequence, Tuple, Type
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Type
 
 from sr_plugin.core.digest import sha256_of_json
 from sr_plugin.core.locations import user_data_folder
@@ -53,6 +53,15 @@ class Step:
         """Paths of all files, the raster itself first."""
         return (self.output, *self.beside)
 
+    @classmethod
+    def from_wire(cls, values: Mapping[str, Any]) -> Step:
+        """Inverse of ``asdict``, from JSON values.
+
+        Raises:
+            ValueError, KeyError, TypeError, AttributeError: when the values are no step.
+        """
+        return cls(values["output"], values["digest"], int(values["tiles"]), tuple(values["beside"]))
+
 
 class RunListing:
     """Holds the locks of a run and keeps its entry in the index; a context that lasts as long as the run.
@@ -68,6 +77,7 @@ class RunListing:
         self._path = ""
         self._facts: Dict[str, object] = {}
         self._steps: List[Step] = []
+        self._later: List[Step] = []
         self._locks = contextlib.ExitStack()
         self._held: List[str] = []
 
@@ -92,7 +102,7 @@ class RunListing:
         """What a step gave that is whole already; None where it is to be computed."""
         if not (self.entered and goes_on(self._request)):
             return None
-        return read_record(run.output.path, run.plan.digest)
+        return read_record(run.output.path, run.plan.digest, run.output.cog)
 
     def enter(self, run: PreparedRun) -> None:
         """Enter a step: from now on something is found of it."""
@@ -100,7 +110,9 @@ class RunListing:
             return
         output, *beside = (os.path.abspath(spec.path) for spec in run.outputs)
         step = Step(output, run.plan.digest, len(run.plan.tiles), tuple(beside))
-        if not self._steps:
+        if self._steps:
+            del self._later[:1]
+        else:
             self._begin(run)
         self._steps.append(step)
         try:
@@ -111,6 +123,8 @@ class RunListing:
     def _begin(self, run: PreparedRun) -> None:
         output = os.path.abspath(self._run.output)
         self._path = os.path.join(index_folder(), sha256_of_json([output, run.plan.digest])[:24] + ".json")
+        # Of what is made from a step that is computed again, nobody knows yet whether it still fits.
+        self._later = self._listed_later() if self.whole(run) is not None else []
         self._facts = {
             "version": VERSION,
             "request": request_to_wire(lasting(self._request, run.plan.tile)),
@@ -123,11 +137,24 @@ class RunListing:
             "tile_steps": tile_steps(self._request),
         }
 
+    def _listed_later(self) -> List[Step]:
+        """Steps after the first one that the same run had begun when it was interrupted, as far as it still makes them.
+
+        They stay in the entry until they are entered again: before that, this run may fail too.
+        """
+        try:
+            with open(self._path, encoding="utf-8") as file:
+                steps = [Step.from_wire(step) for step in json.load(file)["steps"][1:]]
+            return [step for step in steps if step.output in results(self._request)]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            # No entry, or one that cannot be understood: this run makes it anew.
+            return []
+
     def _write(self) -> None:
         os.makedirs(index_folder(), exist_ok=True)
         temporary = f"{self._path}.{os.getpid()}"
         with open(temporary, "w", encoding="utf-8") as file:
-            json.dump({**self._facts, "steps": [asdict(step) for step in self._steps]}, file)
+            json.dump({**self._facts, "steps": [asdict(step) for step in (*self._steps, *self._later)]}, file)
         os.replace(temporary, self._path)
 
     def step_done(self, run: PreparedRun, result: SuperResolveResult) -> None:
@@ -135,7 +162,7 @@ class RunListing:
         if not (self.entered and goes_on(self._request)):
             return
         try:
-            write_record(run.output.path, run.plan.digest, result)
+            write_record(run.output.path, run.plan.digest, result, run.output.cog)
         except OSError as error:
             self._feedback.message(f"If this run is interrupted, it starts anew ({error}).")
 
@@ -156,7 +183,9 @@ class RunListing:
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
         try:
-            if self._steps and (error is None or not worth_keeping(error, self._run.keep_partial)):
+            # What is there of a step that this run did not come to is not for this run to give up.
+            kept = error is not None and (bool(self._later) or worth_keeping(error, self._run.keep_partial))
+            if self._steps and not kept:
                 self._take_off(error is not None)
         finally:
             self._locks.close()

@@ -19,10 +19,9 @@ from sr_plugin.core.series_choices import MATCHES
 from sr_plugin.core.series_dates import choose_views, date_in_text
 from sr_plugin.core.session import ModelSession
 from sr_plugin.pipeline.any_request import absolute_view
-from sr_plugin.pipeline.estimate import check_disk, estimate_run
+from sr_plugin.pipeline.estimate import check_disks, estimate_run
 from sr_plugin.pipeline.memory import total_memory
 from sr_plugin.pipeline.output_values import chosen_nodata
-from sr_plugin.pipeline.partial_files import partial_files
 from sr_plugin.pipeline.prepare import PreparedRun, prepare_run
 from sr_plugin.pipeline.request import RunFeedback, SilentFeedback, SuperResolveRequest
 from sr_plugin.pipeline.run_listing import RunListing
@@ -185,7 +184,7 @@ class _Preparation:
         series = _Series(self._request, feedback)
         self._reference_mask = series.views[0].mask
         first = replace(request, input=series.views[0].input)
-        base = prepare_run(first, feedback, open_session, (MULTI_IMAGE,))
+        base = prepare_run(first, feedback, open_session, (MULTI_IMAGE,), room=False)
         bands = base.plan.source.bands
         stack = series.stack(bands)
         name = self._mounts.enter_context(stack.mounted())
@@ -271,8 +270,8 @@ class _Preparation:
             nodata=whole.nodata,
             mask_band=mask_band,
         )
+        check_disks(whole, (output,))
         estimate = estimate_run(whole, output)
-        check_disk(estimate, output.path, partial_files(output.path, whole.digest).raster)
         cache = source.row_bytes(identity.bands, whole.tile, whole.tile + 2 * margin)
         files = tuple(dict.fromkeys((*base.source_files, *stack.files)))
         return replace(base, plan=whole, output=output, estimate=estimate, source_cache=cache, source_files=files)

@@ -171,7 +171,13 @@ def superresolve(
     if whole is not None:
         listing.enter(run)
         feedback.message(f"'{request.output}' was whole already when the run was interrupted, so it stays as it is.")
-        return whole
+        # The record may tell the names of another current folder.
+        return replace(
+            whole,
+            output=request.output,
+            uncertainty=request.uncertainty,
+            uncertainty_mask=request.uncertainty_mask,
+        )
     with limited_block_cache(run.source_cache), factory(_neediest(run)) as session:
         loaded = _load(session, run, feedback)
         start_seconds = time.monotonic() - started

@@ -27,8 +27,14 @@ def record_path(output: str, digest: str) -> str:
     return part_stem(output, digest) + ".whole.json"
 
 
-def write_record(output: str, digest: str, result: SuperResolveResult) -> None:
+def write_record(output: str, digest: str, result: SuperResolveResult, cog: bool = False) -> None:
     """Note that a step's result is whole, and what its run gave.
+
+    Args:
+        output: path of the result.
+        digest: of its job plan.
+        result: what its run gave.
+        cog: whether it is a cloud-optimised GeoTIFF, which the job plan does not tell.
 
     Raises:
         OSError: when the record cannot be written.
@@ -39,6 +45,7 @@ def write_record(output: str, digest: str, result: SuperResolveResult) -> None:
         "digest": digest,
         "size": facts.st_size,
         "modified": facts.st_mtime_ns,
+        "cog": cog,
         "result": result.to_record(),
     }
     path = record_path(output, digest)
@@ -47,14 +54,23 @@ def write_record(output: str, digest: str, result: SuperResolveResult) -> None:
     os.replace(path + ".new", path)
 
 
-def read_record(output: str, digest: str) -> Optional[SuperResolveResult]:
-    """What a step gave whose result is whole and was not touched since; None where there is none."""
+def read_record(output: str, digest: str, cog: Optional[bool] = None) -> Optional[SuperResolveResult]:
+    """What a step gave whose result is whole and was not touched since; None where there is none.
+
+    Args:
+        output: path of the result.
+        digest: of its job plan.
+        cog: whether it is to be a cloud-optimised GeoTIFF; either will do unless given.
+    """
     try:
         with open(record_path(output, digest), encoding="utf-8") as file:
             values = json.load(file)
         facts = os.stat(output)
         found = (values["version"], values["digest"], values["size"], values["modified"])
         if found != (_VERSION, digest, facts.st_size, facts.st_mtime_ns):
+            return None
+        # Records of earlier versions do not tell.
+        if cog is not None and values.get("cog") is not cog:
             return None
         told = values["result"]
         known = {field.name: told[field.name] for field in fields(SuperResolveResult)}

@@ -138,12 +138,21 @@ class SuperResolveLandsatAlgorithm(ProductAlgorithm):
         feedback: QgsProcessingFeedback,
     ) -> SuperResolveResult:
         """Align the result where that is asked for, before its bands may be laid apart."""
-        if self._alignment is not None:
-            from sr_plugin.pipeline.align import align_result
+        if self._alignment is None:
+            return super().finished(result, parameters, context, feedback)
+        from sr_plugin.pipeline.align import align_result
 
-            request = super().request(parameters, context)
-            result = align_result(result, request, self._alignment, ProcessingFeedback(feedback))
-        return super().finished(result, parameters, context, feedback)
+        request = super().request(parameters, context)
+        aligned = align_result(result, request, self._alignment, ProcessingFeedback(feedback))
+        try:
+            finished = super().finished(aligned, parameters, context, feedback)
+        except BaseException:
+            # Bands that could not be laid apart are no result; the run goes on from the raster that is not aligned.
+            with contextlib.suppress(OSError):
+                os.remove(aligned.output)
+            raise
+        os.remove(result.output)
+        return finished
 
 
 def _grid_of(layer: QgsRasterLayer) -> Grid:

@@ -243,7 +243,7 @@ def test_rasters_smaller_than_the_reach_of_a_network(make_raster, tmp_path, caps
 def test_what_was_not_foreseen_is_told_without_a_traceback(make_raster, tmp_path, capsys, monkeypatch):
     from sr_plugin.command_line import superresolve_command
 
-    def fails(*_):
+    def fails(*_, **__):
         raise KeyError("surprise")
 
     monkeypatch.setattr(superresolve_command, "superresolve", fails)

@@ -113,6 +113,24 @@ def test_a_product_goes_on_and_is_loaded_as_by_its_algorithm(desktop, in_this_pr
     assert len(project.mapLayers()) == 1 and interrupted_jobs() == [] and not (tmp_path / "fine.tif").exists()
 
 
+def test_a_product_given_as_a_file_that_is_a_layer_goes_on_above_it(desktop, in_this_process, project, tmp_path):
+    from qgis.core import QgsRasterLayer
+
+    from tests.sentinel2_products import make_safe
+
+    root, _ = make_safe(tmp_path / "product", "2A", "05.00", -1000, ("B04",))
+    inside = next(root.rglob("*_B04_10m.*"))
+    (tmp_path / "bands").mkdir()
+    band = str(inside.rename(tmp_path / "bands" / inside.name))
+    layer = project.addMapLayer(QgsRasterLayer(band, "Red"))
+    output = str(tmp_path / "fine.tif")
+    interrupt_algorithm("superresolvesentinel2", INPUT=band, BANDS=["B04"], MODEL="nearest:2", OUTPUT=output)
+    open_dock(desktop)
+    run = run_of_first_row(desktop)
+    assert run.parameters["INPUT"] == band and run.source_id == layer.id()
+    assert [found.source() for found in project.layerTreeRoot().layerOrder()] == [output, band]
+
+
 def test_a_series_goes_on_above_its_reference_with_both_results(desktop, in_this_process, make_raster, project):
     pytest.importorskip("skimage")
     from qgis.core import QgsRasterLayer

@@ -1,6 +1,7 @@
 """Interrupted runs of several steps: products that are laid apart or aligned, series with their changes."""
 
 import os
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 pytest.importorskip("osgeo", reason="GDAL's Python bindings are not installed")
 
-from sr_plugin.core.errors import Cancelled, OutputError  # noqa: E402
+from sr_plugin.core.errors import Cancelled, DiskFull, OutputError  # noqa: E402
 from sr_plugin.pipeline.interrupted import Standing, discard, interrupted_jobs  # noqa: E402
 from sr_plugin.pipeline.product_request import ProductRequest  # noqa: E402
 from sr_plugin.pipeline.request import SuperResolveRequest  # noqa: E402
@@ -65,6 +66,13 @@ class InTheStep(Recorder):
         return len(begun) == self.step and self.steps[-1][0] >= self.after
 
 
+class BetweenTheSteps(Recorder):
+    """Cancels as soon as the first step was found whole."""
+
+    def cancelled(self):
+        return any("whole already" in text for text in self.messages)
+
+
 def fuse(request, feedback=None):
     from sr_plugin.pipeline.series import superresolve_series
 
@@ -110,6 +118,30 @@ def test_discarding_the_changes_leaves_an_image_that_is_whole(series, tmp_path):
     assert os.listdir(tmp_path) == ["out.tif"] and interrupted_jobs() == [] and os.listdir(index_folder()) == []
 
 
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_run_that_fails_before_its_second_step_still_knows_of_it(series, tmp_path, keep):
+    with pytest.raises(Cancelled):
+        fuse(series, InTheStep(2, 5))
+    (before,) = interrupted_jobs()
+    asked = replace(before.request, run=replace(before.run, keep_partial=keep))
+
+    with pytest.raises(Cancelled):
+        fuse(asked, BetweenTheSteps())
+    (after,) = interrupted_jobs()
+    assert after.steps == before.steps and after.done == before.done and after.standing is Standing.CONTINUABLE
+    discard(after)
+    assert os.listdir(tmp_path) == ["out.tif"] and os.listdir(index_folder()) == []
+
+
+def test_steps_that_are_not_asked_for_any_more_are_not_listed(series, tmp_path):
+    with pytest.raises(Cancelled):
+        fuse(series, InTheStep(2, 5))
+    other = replace(series, changes=str(tmp_path / "other.tif"))
+    with pytest.raises(Cancelled):
+        fuse(other, BetweenTheSteps())
+    assert [step.output for step in interrupted_jobs()[0].steps] == [series.run.output]
+
+
 def test_a_cancel_that_keeps_nothing_leaves_nothing_to_go_on_with(series, tmp_path):
     with pytest.raises(Cancelled):
         fuse(replace(series, run=replace(series.run, keep_partial=False)), InTheStep(2, 5))
@@ -139,6 +171,48 @@ def test_relative_names_hold_in_another_folder(series, views, tmp_path, monkeypa
     feedback = Recorder()
     fuse(replace(job.request, changes=""), feedback)
     assert any("Going on" in text for text in feedback.messages)
+
+
+def nearly_full(monkeypatch, free):
+    """Let disks have this many bytes free, as far as runs look before they start."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9 - free, free))
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_a_series_needs_no_room_for_what_it_has_written(series, tmp_path, monkeypatch, step):
+    with pytest.raises(Cancelled):
+        fuse(series, InTheStep(step, 5))
+    with monkeypatch.context() as patched:
+        nearly_full(patched, 100)
+        with pytest.raises(DiskFull):
+            fuse(replace(series, run=replace(series.run, output=str(tmp_path / "another.tif"))))
+        if step == 1:
+            # Half the raw size of the image with its overviews is asked for, less what was written.
+            nearly_full(patched, 120 * 140 * 2 * 2 // 3 - 100)
+            with pytest.raises(DiskFull):
+                fuse(replace(series, run=replace(series.run, output=str(tmp_path / "another.tif"))))
+        fuse(series)
+    assert interrupted_jobs() == []
+
+
+def test_what_follows_tiles_that_are_whole_needs_no_room_for_them(computed, monkeypatch):
+    request = computed(file_per_band=True)
+    begin(request, DiskFull("no room"))
+    (job,) = interrupted_jobs()
+    nearly_full(monkeypatch, 100)
+    with RunListing(job.request, Recorder()) as listing:
+        feedback = Recorder()
+        superresolve(job.run, feedback, local, listing=listing)
+    assert feedback.steps == []
+
+
+def test_an_image_is_stored_anew_where_it_is_to_be_cloud_optimised(series):
+    from osgeo import gdal
+
+    with pytest.raises(Cancelled):
+        fuse(series, InTheStep(2, 5))
+    result = fuse(replace(series, run=replace(series.run, cog=True)))
+    assert gdal.Open(result.run.output).GetMetadataItem("LAYOUT", "IMAGE_STRUCTURE") == "COG"
 
 
 @pytest.fixture
@@ -178,6 +252,19 @@ def test_tiles_that_were_whole_are_not_computed_again(computed, tmp_path):
         assert result.output == request.run.output and result.tiles == job.tiles
         assert interrupted_jobs() == [], "a run that goes on must not be listed"
     assert interrupted_jobs() == [] and sorted(os.listdir(tmp_path)) == ["input.tif", "out.tif"]
+
+
+def test_a_step_that_was_whole_goes_by_the_name_that_is_asked_for_now(computed, tmp_path, monkeypatch):
+    request = computed(file_per_band=True)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    begin(request, OutputError("no room"), output="out.tif")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    (job,) = interrupted_jobs()
+    with RunListing(job.request, Recorder()) as listing:
+        feedback = Recorder()
+        result = superresolve(job.run, feedback, local, listing=listing)
+    assert feedback.steps == [] and result.output == request.run.output
 
 
 def test_a_result_that_was_touched_since_is_computed_again(computed):

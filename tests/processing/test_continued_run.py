@@ -206,6 +206,21 @@ def test_an_aligned_landsat_product(interrupted, go_on, read_pixels, tmp_path, t
     assert left_in(tmp_path) == []
 
 
+def test_an_aligned_product_whose_bands_could_not_be_laid_apart(interrupted, go_on, read_pixels, tmp_path):
+    algorithm = "superres:superresolvelandsat"
+    root, _ = make_landsat(tmp_path, 8, 2, 2)
+    target = write_raster(
+        tmp_path / "target.tif", np.ones((1, 70, 80), np.uint8), (399800.0, 10.0, 0.0, 4182400.0, 0.0, -10.0)
+    )
+    parameters = {"INPUT": str(root), "MODEL": "nearest:3", "ALIGN_TO": target, "BANDS": ["red", "nir"]}
+    job, expected = interrupted(algorithm, {**parameters, "ONE_FILE_PER_BAND": True}, text="Writing one file per band")
+    assert job.done == job.tiles and not (tmp_path / "result.tif").exists()
+    outputs, told = go_on(job, algorithm)
+    assert "was whole already" in told
+    assert_same(read_pixels, outputs, expected)
+    assert left_in(tmp_path) == [] and not (tmp_path / "result.tif").exists()
+
+
 def test_a_series_with_dates_masks_and_changes(interrupted, go_on, read_pixels, tmp_path):
     pytest.importorskip("skimage")
     from tests.series_scenes import fine_scene, seen

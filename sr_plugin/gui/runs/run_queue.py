@@ -29,6 +29,8 @@ from sr_plugin.processing.uncertainty_parameters import DESTINATIONS
 
 #: Parameters that name files to be written.
 _FILES = ("OUTPUT", "CHANGES", *DESTINATIONS)
+#: Algorithms whose input is a layer; those for products read paths only.
+_OF_LAYERS = (ALGORITHM, "superres:superresolvetimeseries")
 
 
 class _Task:
@@ -88,7 +90,8 @@ class RunQueue(QObject):
             purpose: see :class:`Run`.
             algorithm: its id.
         """
-        parameters, source = _with_layer_ids(parameters)
+        with_ids, source = _with_layer_ids(parameters)
+        parameters = with_ids if algorithm in _OF_LAYERS else dict(parameters)
         name = source.name() if source is not None else _name_of_input(parameters)
         title = tr("{layer}, {model}").format(layer=name, model=parameters.get("MODEL", ""))
         layer_id = source.id() if source is not None else ""
