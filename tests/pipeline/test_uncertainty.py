@@ -481,6 +481,31 @@ def test_bands_in_another_order_are_refused_but_other_names_of_the_same_are_not(
     run(make_raster(pixels), first, uncertainty_models=(renamed,), **options)
 
 
+@pytest.mark.parametrize(
+    "bands, others, reason",
+    [
+        (("", "", 0.665), ("", "", 0.84), "takes 840 nm, x, not 665 nm, x"),
+        (("", "", 0.665), ("", "", 0.655), ""),
+        (("", "red", None), ("", "nir", None), "takes nir, x, not red, x"),
+        (("", "red", None), ("", "red", None), ""),
+        (("B8", "", 0.59), ("B8", "", 0.84), "takes B8 840 nm, x 490 nm, not B8 590 nm, x 490 nm"),
+        (("B05", "rededge", 0.705), ("B06", "rededge", 0.74), "takes B06, x, not B05, x"),
+        (("B4", "", None), ("B8", "nir", 0.84), ""),
+        (("", "red", None), ("", "", 0.665), ""),
+    ],
+)
+def test_bands_without_names_are_told_apart(run, make_raster, models, pixels, tmp_path, bands, others, reason):
+    last = BandSpec("x", "blue", 0.49)
+    first = models("first", input_bands=(BandSpec(*bands), last))
+    other = models("other", input_bands=(BandSpec(*others), last))
+    options = dict(bands=(1, 2), uncertainty=str(tmp_path / "u.tif"), uncertainty_models=(other,))
+    if not reason:
+        assert run(make_raster(pixels), first, **options).uncertainty
+        return
+    with pytest.raises(ParameterError, match=reason):
+        run(make_raster(pixels), first, **options)
+
+
 def test_fixed_tiles_of_two_sizes_suit_no_tile(run, make_raster, models, pixels, tmp_path):
     first = models("first", tiles=TileConstraints(fixed=(24, 24)))
     options = dict(bands=(1, 2), uncertainty=str(tmp_path / "u.tif"))
