@@ -7,6 +7,8 @@ import os
 from dataclasses import replace
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
+from osgeo import gdal
+
 from sr_plugin.core.card import TRANSLATION, BandSpec, ModelCard
 from sr_plugin.core.errors import ParameterError
 from sr_plugin.core.job import JobPlan
@@ -22,6 +24,7 @@ from sr_plugin.core.uncertainty import (
 )
 from sr_plugin.pipeline.pairs.band_order import SAME_WAVELENGTH
 from sr_plugin.pipeline.request import SuperResolveRequest
+from sr_plugin.raster.gdal_errors import gdal_messages
 from sr_plugin.raster.writer import OutputBand, OutputSpec
 
 _NOTES = {
@@ -217,6 +220,21 @@ def outputs_beside(request: SuperResolveRequest, plan: JobPlan, result: OutputSp
         )
         specs.append(spec)
     return tuple(specs)
+
+
+def stands_beside(path: str, name: str) -> bool:
+    """Whether a file is one that an earlier run wrote beside its result.
+
+    Args:
+        path: the file; one that is no raster was not.
+        name: what it would hold, :data:`DEVIATION` or :data:`REPLACED`.
+    """
+    with gdal_messages():
+        try:
+            dataset = gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_READONLY, allowed_drivers=["GTiff"])
+        except RuntimeError:
+            return False
+    return dataset is not None and dataset.GetMetadataItem("SR_NOTE") == _NOTES[name]
 
 
 def _band(name: str, band: OutputBand) -> OutputBand:
