@@ -16,10 +16,11 @@ from typing import Any, List, Mapping, Optional, Tuple
 from sr_plugin.core.errors import OutputError
 from sr_plugin.core.output_lock import OutputLock, is_locked
 from sr_plugin.pipeline.any_request import AnyRequest, request_from_wire, results, run_from_wire, run_of
-from sr_plugin.pipeline.partial_files import PartialFiles, part_stem, partial_files, staging_stem
+from sr_plugin.pipeline.partial_files import PartialFiles, naming_record, part_stem, partial_files, staging_stem
 from sr_plugin.pipeline.request import SuperResolveRequest
 from sr_plugin.pipeline.run_listing import VERSION, Step, forget_entry, index_folder
 from sr_plugin.pipeline.whole_step import read_record, record_path
+from sr_plugin.raster.final_name import already_named, settle
 from sr_plugin.raster.source_files import files_digest, is_side_file
 
 #: Version of entries that know runs of one step on one raster only.
@@ -203,7 +204,8 @@ def _count(journal: str) -> int:
 
 
 def _standing(request: AnyRequest, last: Step, digest: str, sources: Tuple[str, ...]) -> Standing:
-    partial = all(os.path.exists(name) for name in _partials(last))
+    named = already_named(naming_record(last.output, last.digest), last.outputs)
+    partial = all(os.path.exists(name) or name in named for name in _partials(last))
     if not partial and not _is_whole(last):
         return Standing.PARTIAL_GONE
     # Without files behind it, nobody can tell that a source is still the same.
@@ -230,6 +232,7 @@ def discard(job: InterruptedJob) -> None:
             if os.path.isdir(os.path.dirname(output)):
                 locks.enter_context(OutputLock(output))
         for step in job.steps:
+            settle(naming_record(step.output, step.digest), step.outputs)
             in_between = step.output not in results(job.request)
             whole = in_between and _is_whole(step)
             kept = [name for path in step.outputs for name in _kept_under(part_stem(path, step.digest))]

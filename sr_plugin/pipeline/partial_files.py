@@ -39,6 +39,16 @@ def partial_files(output: str, digest: str) -> PartialFiles:
     return PartialFiles(stem + ".tif", stem + ".jsonl")
 
 
+def naming_record(output: str, digest: str) -> str:
+    """Path of the file that tells which files of a run are being given their names.
+
+    Args:
+        output: final path of the result.
+        digest: of the job plan.
+    """
+    return part_stem(output, digest) + ".naming.json"
+
+
 def staging_stem(output: str) -> str:
     """Beginning of the names of files that are made of what a run computed, while they are not whole yet.
 

@@ -8,6 +8,7 @@ from typing import Callable, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 
 from sr_plugin.core.grid import Window
+from sr_plugin.raster.final_name import give_names
 from sr_plugin.raster.whole_file import is_whole
 from sr_plugin.raster.writer import OutputSpec, RasterWriter
 
@@ -76,24 +77,30 @@ class ResultFiles:
         for writer in self._writers:
             writer.flush()
 
-    def finish(self, statistics: Sequence[Sequence[Mapping[str, str]]], cancelled: Callable[[], bool]) -> None:
+    def finish(
+        self, statistics: Sequence[Sequence[Mapping[str, str]]], cancelled: Callable[[], bool], record: str
+    ) -> None:
         """Complete all files, then give them their names, the result last.
 
         Args:
             statistics: of each file the metadata items per band.
             cancelled: asked from time to time.
+            record: path of a file that tells of a naming that is going on, see :func:`give_names`.
 
         Raises:
-            DiskFull, OutputError, Cancelled: see :meth:`RasterWriter.finish`. Where a file cannot be completed, none
-                of them stands under its name.
+            DiskFull, OutputError, Cancelled: see :meth:`RasterWriter.finish`. Where a file cannot be completed or
+                given its name, none of them stands under its name, and all partial files are there.
         """
         with contextlib.ExitStack() as copies:
             for writer in self._writers:
                 copies.callback(writer.drop_copy)
             for writer, items in zip(self._writers, statistics):
                 writer.complete(items, cancelled)
-            for writer in reversed(self._writers):
-                writer.take_name()
+            give_names([(writer.whole, writer.spec.path) for writer in self._writers], record)
+        for writer in self._writers:
+            # The results are whole; what cannot be deleted now goes with other leftovers.
+            with contextlib.suppress(OSError):
+                writer.drop_partial()
 
     def close(self) -> None:
         """Close the partial files and leave them where they are."""

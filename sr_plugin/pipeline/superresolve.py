@@ -20,7 +20,7 @@ from sr_plugin.pipeline.samples import sample_pieces
 from sr_plugin.pipeline.threads import run_patiently
 from sr_plugin.pipeline.tile_loop import LoopStatistics, TileLoop
 from sr_plugin.pipeline.uncertainty_plan import cost_of_uncertainty
-from sr_plugin.pipeline.unfinished import UnfinishedOutput, recorded_computation, worth_keeping
+from sr_plugin.pipeline.unfinished import UnfinishedOutput, recorded_computation, take_names_back, worth_keeping
 from sr_plugin.raster.block_cache import limited_block_cache
 from sr_plugin.runtime.find_python import find_worker_python
 from sr_plugin.runtime.worker_session import WorkerSession
@@ -178,6 +178,7 @@ def superresolve(
             uncertainty=request.uncertainty,
             uncertainty_mask=request.uncertainty_mask,
         )
+    take_names_back(run)
     with limited_block_cache(run.source_cache), factory(_neediest(run)) as session:
         loaded = _load(session, run, feedback)
         start_seconds = time.monotonic() - started

@@ -7,6 +7,8 @@ import os
 from dataclasses import replace
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
+from osgeo import gdal
+
 from sr_plugin.core.card import TRANSLATION, BandSpec, ModelCard
 from sr_plugin.core.errors import ParameterError
 from sr_plugin.core.job import JobPlan
@@ -20,7 +22,9 @@ from sr_plugin.core.uncertainty import (
     joint_constraints,
     views_of,
 )
+from sr_plugin.pipeline.pairs.band_order import SAME_WAVELENGTH
 from sr_plugin.pipeline.request import SuperResolveRequest
+from sr_plugin.raster.gdal_errors import gdal_messages
 from sr_plugin.raster.writer import OutputBand, OutputSpec
 
 _NOTES = {
@@ -131,7 +135,8 @@ def _misfit(card: ModelCard, other: ModelCard, fed: int, luminance: bool) -> str
     if (not flexible and len(other.input_bands) != fed) or other.output_count(fed) != card.output_count(fed):
         return f"takes {_listed(other.input_bands)} and gives {other.output_count(fed)} band(s)"
     if not flexible and not all(_may_be_same(*pair) for pair in zip(card.input_bands, other.input_bands)):
-        return f"takes {_listed(other.input_bands)}, not {_listed(card.input_bands)}"
+        alike = _listed(other.input_bands) == _listed(card.input_bands)
+        return f"takes {_listed(other.input_bands, alike)}, not {_listed(card.input_bands, alike)}"
     if luminance and not other.per_band:
         return "is no model of one band, which luminance needs"
     if card.reach is None or other.reach is None:
@@ -139,14 +144,28 @@ def _misfit(card: ModelCard, other: ModelCard, fed: int, luminance: bool) -> str
     return ""
 
 
-def _listed(bands: Sequence[BandSpec]) -> str:
-    return ", ".join(band.name or band.common_name for band in bands) or "any bands"
+def _listed(bands: Sequence[BandSpec], wavelengths: bool = False) -> str:
+    """Bands by name; their wavelengths too where names do not tell them apart, and where they have no name."""
+    return ", ".join(_called(band, wavelengths) for band in bands) or "any bands"
+
+
+def _called(band: BandSpec, wavelength: bool) -> str:
+    name = band.name or band.common_name
+    if not band.wavelength_um or (name and not wavelength):
+        return name or "a band without a name"
+    return f"{name} {1000 * band.wavelength_um:.0f} nm".strip()
 
 
 def _may_be_same(one: BandSpec, other: BandSpec) -> bool:
     """False where both bands are known and are not the same."""
+    if one.wavelength_um and other.wavelength_um:
+        return abs(one.wavelength_um - other.wavelength_um) <= SAME_WAVELENGTH
+    same_name = bool(one.name) and one.name == other.name
+    if one.common_name and other.common_name:
+        return same_name or one.common_name == other.common_name
     known = all(band.common_name or band.wavelength_um for band in (one, other))
-    return not known or one.name == other.name or bool(one.common_name and one.common_name == other.common_name)
+    # A colour and a wavelength alone cannot be compared.
+    return not known or same_name or not (one.name or other.name)
 
 
 def uncertainty_settings(
@@ -201,6 +220,21 @@ def outputs_beside(request: SuperResolveRequest, plan: JobPlan, result: OutputSp
         )
         specs.append(spec)
     return tuple(specs)
+
+
+def stands_beside(path: str, name: str) -> bool:
+    """Whether a file is one that an earlier run wrote beside its result.
+
+    Args:
+        path: the file; one that is no raster was not.
+        name: what it would hold, :data:`DEVIATION` or :data:`REPLACED`.
+    """
+    with gdal_messages():
+        try:
+            dataset = gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_READONLY, allowed_drivers=["GTiff"])
+        except RuntimeError:
+            return False
+    return dataset is not None and dataset.GetMetadataItem("SR_NOTE") == _NOTES[name]
 
 
 def _band(name: str, band: OutputBand) -> OutputBand:

@@ -12,11 +12,12 @@ import numpy as np
 from sr_plugin.core.errors import Cancelled, OutputError, SourceChanged, SuperResolutionError
 from sr_plugin.core.grid import Window
 from sr_plugin.pipeline.journal import Computation, Journal, TileEntry, tile_checksum
-from sr_plugin.pipeline.partial_files import PartialFiles, partial_files
+from sr_plugin.pipeline.partial_files import PartialFiles, naming_record, partial_files
 from sr_plugin.pipeline.prepare import PreparedRun
 from sr_plugin.pipeline.request import RunFeedback
 from sr_plugin.pipeline.result_files import Layers, ResultFiles, are_whole
 from sr_plugin.raster.band_statistics import BandStatistics
+from sr_plugin.raster.final_name import take_back
 
 #: What follows the output's name in the names of partial files, journals and rasters on a grid in between: eight
 #: digits of a digest.
@@ -40,6 +41,17 @@ def _partials(run: PreparedRun) -> List[str]:
 
 def _are_there(run: PreparedRun) -> bool:
     return all(os.path.exists(path) for path in _partials(run))
+
+
+def take_names_back(run: PreparedRun) -> None:
+    """Where a kill left only some files of this run under their names, make them its partial files again.
+
+    The locks on the outputs must be held.
+
+    Raises:
+        OutputError: when a file cannot be moved.
+    """
+    take_back(naming_record(run.output.path, run.plan.digest), [spec.path for spec in run.outputs])
 
 
 def recorded_computation(run: PreparedRun) -> Optional[Computation]:
@@ -142,7 +154,8 @@ class UnfinishedOutput:
         Raises:
             DiskFull, OutputError, Cancelled: see :meth:`RasterWriter.finish`.
         """
-        self.writer.finish([each.metadata() for each in self.statistics], cancelled)
+        record = naming_record(self._run.output.path, self._run.plan.digest)
+        self.writer.finish([each.metadata() for each in self.statistics], cancelled, record)
         # The result is whole; what cannot be cleared away now is not worth a failure.
         with contextlib.suppress(OSError):
             self.journal.remove()

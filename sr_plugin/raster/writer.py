@@ -14,6 +14,7 @@ from osgeo import gdal
 from sr_plugin.core.errors import Cancelled, DiskFull, OutputError, SuperResolutionError
 from sr_plugin.core.grid import Grid, Window
 from sr_plugin.raster.creation_options import cloud_options, creation_options
+from sr_plugin.raster.final_name import SIDE_FILE, give_name
 from sr_plugin.raster.gdal_errors import GdalMessages, gdal_messages
 from sr_plugin.raster.source import BandInfo
 from sr_plugin.raster.whole_file import is_whole
@@ -29,10 +30,6 @@ _GDAL_TYPES: Dict[str, int] = {
     "float64": gdal.GDT_Float64,
 }
 
-#: Where GDAL keeps what a format cannot hold.
-_SIDE_FILE = ".aux.xml"
-#: Files that belong to an earlier result of the same name: statistics, overviews, mask.
-_STALE_FILES = (_SIDE_FILE, ".ovr", ".msk")
 #: Results up to this side need no overviews.
 _SMALL_SIDE = 1024
 
@@ -282,12 +279,13 @@ class RasterWriter:
         """
         try:
             self.complete(statistics, cancelled)
-            self.take_name()
+            give_name(self.whole, self.spec.path)
+            self.drop_partial()
         finally:
             self.drop_copy()
 
     def complete(self, statistics: Sequence[Mapping[str, str]], cancelled: Callable[[], bool]) -> None:
-        """As :meth:`finish`, but the file does not get its name yet; :meth:`take_name` and :meth:`drop_copy` follow."""
+        """As :meth:`finish`, but :attr:`whole` does not get its name yet; the caller drops what is left over then."""
         for number, items in enumerate(statistics, start=1):
             band = self._dataset.GetRasterBand(number)
             for key, value in items.items():
@@ -297,7 +295,7 @@ class RasterWriter:
                 try:
                     self._dataset.FlushCache()
                     if self.spec.cog:
-                        self._cloud_optimised(self._whole, cancelled)
+                        self._cloud_optimised(self.whole, cancelled)
                     else:
                         self._overviews(cancelled)
                     self._dataset = None
@@ -305,47 +303,25 @@ class RasterWriter:
                     messages.note(error)
                 if cancelled():
                     raise Cancelled("The run was cancelled.")
-                if messages.failures or not is_whole(self._whole, self.spec.size):
+                if messages.failures or not is_whole(self.whole, self.spec.size):
                     raise self._failure("finished", messages)
         finally:
             self._dataset = None
 
     @property
-    def _whole(self) -> str:
+    def whole(self) -> str:
         """What gets the final name: the partial file, or its cloud-optimised copy."""
         return self.partial[: -len(".tif")] + ".cog.tif" if self.spec.cog else self.partial
 
-    def take_name(self) -> None:
-        """Give a completed file its final name.
-
-        Raises:
-            OutputError: when that fails.
-        """
-        self._rename(self._whole)
+    def drop_partial(self) -> None:
+        """Delete what a cloud-optimised copy was made of, once this has its name."""
         if self.spec.cog:
             _remove(self.partial)
 
     def drop_copy(self) -> None:
         """Delete a cloud-optimised copy that did not get its name."""
         if self.spec.cog:
-            _remove(self._whole)
-
-    def _rename(self, path: str) -> None:
-        try:
-            with open(path, "rb+") as file:
-                os.fsync(file.fileno())
-            # The raster first: where an old one cannot be replaced, its side files stay as they are.
-            os.replace(path, self.spec.path)
-            stale = _STALE_FILES
-            if os.path.exists(path + _SIDE_FILE):
-                # What a GeoTIFF cannot hold, such as a rotated-pole CRS, GDAL keeps beside it.
-                os.replace(path + _SIDE_FILE, self.spec.path + _SIDE_FILE)
-                stale = _STALE_FILES[1:]
-            for suffix in stale:
-                if os.path.exists(self.spec.path + suffix):
-                    os.remove(self.spec.path + suffix)
-        except OSError as error:
-            raise OutputError(f"The result could not be given its name '{self.spec.path}' ({error}).") from error
+            _remove(self.whole)
 
     def _overviews(self, cancelled: Callable[[], bool]) -> None:
         largest = max(self.spec.grid.width, self.spec.grid.height)
@@ -387,7 +363,7 @@ def _add_mask_band(dataset: gdal.Dataset) -> None:
 
 def _remove(path: str) -> None:
     """Delete a file and what GDAL keeps beside it."""
-    for name in (path, path + _SIDE_FILE):
+    for name in (path, path + SIDE_FILE):
         if os.path.exists(name):
             os.remove(name)
 

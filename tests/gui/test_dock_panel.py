@@ -95,6 +95,28 @@ def test_the_parameters_of_an_uncertainty_run_as_they_are(ready, provider, tmp_p
     outputs = processing.run("superres:superresolve", ready.parameters())
     for name, file in (("OUTPUT", "mine"), ("UNCERTAINTY", "mine_uncertainty"), ("UNCERTAINTY_MASK", "mine_bicubic")):
         assert outputs[name] == str(tmp_path / f"{file}.tif") and (tmp_path / f"{file}.tif").exists()
+    # The same run again replaces what this one wrote, but not as another kind.
+    again = ready.parameters()
+    assert all(again[name] == outputs[name] for name in ("OUTPUT", "UNCERTAINTY", "UNCERTAINTY_MASK"))
+    (tmp_path / "mine_uncertainty.tif").replace(tmp_path / "mine_bicubic.tif")
+    given = ready.parameters()
+    assert given["UNCERTAINTY"] == outputs["UNCERTAINTY"]
+    assert given["UNCERTAINTY_MASK"] == str(tmp_path / "mine_bicubic_2.tif")
+
+
+def test_files_of_the_user_are_not_replaced_by_what_lies_beside_the_result(ready, tmp_path, make_raster):
+    """A bicubic result that was written by hand, for example, and files that are no rasters."""
+    import numpy as np
+
+    make_raster(np.ones((1, 4, 4), np.uint8), name="mine_bicubic.tif")
+    (tmp_path / "mine_bicubic_2.tif").write_text("notes")
+    (tmp_path / "mine_uncertainty.tif").mkdir()
+    ready.output_section.uncertainty.layer.setChecked(True)
+    ready.output_section.uncertainty.limit.setValue(5)
+    ready.output_section.file.setFilePath(str(tmp_path / "mine.tif"))
+    given = ready.parameters()
+    assert given["UNCERTAINTY"] == str(tmp_path / "mine_uncertainty_2.tif")
+    assert given["UNCERTAINTY_MASK"] == str(tmp_path / "mine_bicubic_3.tif")
 
 
 def test_run_and_preview_hand_over_the_parameters(ready):

@@ -1,6 +1,7 @@
 """The deviation over flips, quarter turns and models as a raster, and bicubic where it is large."""
 
 import os
+import pathlib
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from sr_plugin.core.resampling import enlarge_cubic, enlarge_nearest  # noqa: E4
 from sr_plugin.core.session import LoadedModel  # noqa: E402
 from sr_plugin.core.value_range import VALUE_RANGES, ValueRange  # noqa: E402
 from sr_plugin.pipeline.interrupted import Standing, discard, interrupted_jobs  # noqa: E402
+from sr_plugin.raster import final_name  # noqa: E402
 from sr_plugin.worker import engine, uncertainty  # noqa: E402
 from sr_plugin.worker.backends.base import Backend  # noqa: E402
 from tests.conftest import read_raster  # noqa: E402
@@ -314,6 +316,89 @@ def test_no_file_takes_its_name_while_another_one_is_not_whole(run, make_raster,
     assert not (tmp_path / "u.tif").exists() and not (tmp_path / "out.tif").exists()
 
 
+class Renaming:
+    """Runs with an uncertainty and a mask over earlier files; the result's own renaming can be made to fail."""
+
+    def __init__(self, run, source, model, folder, monkeypatch):
+        self.run, self.source, self.model, self.folder, self.monkeypatch = run, source, model, folder, monkeypatch
+        names = {"output": "out.tif", "uncertainty": "u.tif", "uncertainty_mask": "m.tif"}
+        self.files = {name: str(folder / file) for name, file in names.items()}
+
+    def go(self, recorder=None, **options):
+        return self.run(
+            self.source, self.model, bands=(1, 2), uncertainty_limit=60.0, tile=8, feedback=recorder, **self.files,
+            **options,
+        )  # fmt: skip
+
+    def fails(self, killed=False, **options):
+        """Everything is computed, but the result does not get its name; after a kill nobody cleans up."""
+        replace = os.replace
+
+        def refused(source, target):
+            if target == self.files["output"] and not source.endswith(".old"):
+                raise PermissionError("open in another program")
+            replace(source, target)
+
+        with self.monkeypatch.context() as patch:
+            patch.setattr(os, "replace", refused)
+            if killed:
+                patch.setattr(final_name, "take_back", lambda *_: None)
+            with pytest.raises(OutputError, match="could not be given its name '.*out.tif'"):
+                self.go(**options)
+
+    def goes_on(self, **options):
+        """The run started again reuses all tiles, and leaves three whole files and nothing else."""
+        recorder = Recorder()
+        self.go(recorder, **options)
+        (told,) = [text for text in recorder.messages if "interrupted run" in text]
+        done, total = told.split(": ")[1].split(" tiles")[0].split(" of ")
+        assert done == total and int(total) > 10
+        assert [n for n in os.listdir(self.folder) if ".part." in n] == [] == interrupted_jobs()
+        found = {name: read_raster(path) for name, path in self.files.items()}
+        fresh = {name: str(self.folder / f"fresh_{name}.tif") for name in self.files}
+        self.run(self.source, self.model, bands=(1, 2), uncertainty_limit=60.0, tile=8, **fresh)
+        for name, path in fresh.items():
+            np.testing.assert_array_equal(found[name], read_raster(path))
+
+
+@pytest.fixture
+def renaming(run, make_raster, models, pixels, tmp_path, monkeypatch):
+    monkeypatch.setenv("SR_PLUGIN_DATA", str(tmp_path / "data"))
+    made = Renaming(run, make_raster(pixels), models("first"), tmp_path, monkeypatch)
+    for name in ("output", "uncertainty"):
+        pathlib.Path(made.files[name]).write_bytes(f"earlier {name}".encode())
+    return made
+
+
+@pytest.mark.parametrize("cog", [False, True])
+def test_a_result_that_cannot_have_its_name_leaves_all_files_as_they_were(renaming, tmp_path, cog):
+    renaming.fails(cog=cog)
+    assert not (tmp_path / "m.tif").exists()
+    assert (tmp_path / "out.tif").read_bytes() == b"earlier output"
+    assert (tmp_path / "u.tif").read_bytes() == b"earlier uncertainty"
+    (job,) = interrupted_jobs()
+    assert job.standing is Standing.CONTINUABLE and job.share == 1.0
+    renaming.goes_on(cog=cog)
+
+
+@pytest.mark.parametrize("cog", [False, True])
+def test_a_kill_between_two_names_loses_nothing(renaming, tmp_path, cog):
+    renaming.fails(killed=True, cog=cog)
+    assert (tmp_path / "m.tif").exists() and (tmp_path / "u.tif").read_bytes() != b"earlier uncertainty"
+    (job,) = interrupted_jobs()
+    assert job.standing is Standing.CONTINUABLE and job.share == 1.0
+    renaming.goes_on(cog=cog)
+
+
+def test_discarding_a_run_killed_between_two_names_brings_the_earlier_files_back(renaming, tmp_path):
+    renaming.fails(killed=True)
+    (job,) = interrupted_jobs()
+    discard(job)
+    assert (tmp_path / "out.tif").read_bytes() == b"earlier output"
+    assert (tmp_path / "u.tif").read_bytes() == b"earlier uncertainty"
+    assert not (tmp_path / "m.tif").exists() and [n for n in os.listdir(tmp_path) if ".part." in n] == []
+
+
 def test_cloud_optimised_files(run, make_raster, models, pixels, tmp_path):
     path = str(tmp_path / "u.tif")
     result = run(make_raster(pixels), models("first"), bands=(1, 2), uncertainty=path, cog=True)
@@ -394,6 +479,31 @@ def test_bands_in_another_order_are_refused_but_other_names_of_the_same_are_not(
     with pytest.raises(ParameterError, match="takes B08, B04, not B04, B08"):
         run(make_raster(pixels), first, uncertainty_models=(swapped,), **options)
     run(make_raster(pixels), first, uncertainty_models=(renamed,), **options)
+
+
+@pytest.mark.parametrize(
+    "bands, others, reason",
+    [
+        (("", "", 0.665), ("", "", 0.84), "takes 840 nm, x, not 665 nm, x"),
+        (("", "", 0.665), ("", "", 0.655), ""),
+        (("", "red", None), ("", "nir", None), "takes nir, x, not red, x"),
+        (("", "red", None), ("", "red", None), ""),
+        (("B8", "", 0.59), ("B8", "", 0.84), "takes B8 840 nm, x 490 nm, not B8 590 nm, x 490 nm"),
+        (("B05", "rededge", 0.705), ("B06", "rededge", 0.74), "takes B06, x, not B05, x"),
+        (("B4", "", None), ("B8", "nir", 0.84), ""),
+        (("", "red", None), ("", "", 0.665), ""),
+    ],
+)
+def test_bands_without_names_are_told_apart(run, make_raster, models, pixels, tmp_path, bands, others, reason):
+    last = BandSpec("x", "blue", 0.49)
+    first = models("first", input_bands=(BandSpec(*bands), last))
+    other = models("other", input_bands=(BandSpec(*others), last))
+    options = dict(bands=(1, 2), uncertainty=str(tmp_path / "u.tif"), uncertainty_models=(other,))
+    if not reason:
+        assert run(make_raster(pixels), first, **options).uncertainty
+        return
+    with pytest.raises(ParameterError, match=reason):
+        run(make_raster(pixels), first, **options)
 
 
 def test_fixed_tiles_of_two_sizes_suit_no_tile(run, make_raster, models, pixels, tmp_path):

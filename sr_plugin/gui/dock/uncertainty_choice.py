@@ -11,7 +11,8 @@ from qgis.PyQt.QtCore import pyqtSignal
 from qgis.PyQt.QtWidgets import QAbstractSpinBox, QCheckBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from sr_plugin.core.card import TRANSLATION, ModelCard
-from sr_plugin.core.uncertainty import ALL_VIEWS, views_of
+from sr_plugin.core.uncertainty import ALL_VIEWS, DEVIATION, REPLACED, views_of
+from sr_plugin.pipeline.uncertainty_plan import stands_beside
 from sr_plugin.processing.translation import tr
 
 _DECIMALS = 4
@@ -102,10 +103,10 @@ class UncertaintyChoice(QWidget):
         """
         chosen: Dict[str, Any] = {}
         if self.layer.isChecked() and self.layer.isEnabled():
-            chosen["UNCERTAINTY"] = _beside(output, "uncertainty")
+            chosen["UNCERTAINTY"] = _beside(output, "uncertainty", DEVIATION)
         if self.limit.value() > 0 and self.limit.isEnabled():
             chosen["UNCERTAINTY_LIMIT"] = self.limit.value()
-            chosen["UNCERTAINTY_MASK"] = _beside(output, "bicubic")
+            chosen["UNCERTAINTY_MASK"] = _beside(output, "bicubic", REPLACED)
         return chosen
 
     def choices(self) -> Dict[str, Any]:
@@ -121,9 +122,16 @@ class UncertaintyChoice(QWidget):
             self.limit.setValue(limit)
 
 
-def _beside(output: str, what: str) -> str:
-    """Path of a file that lies beside the result, temporary where that is."""
+def _beside(output: str, what: str, kind: str) -> str:
+    """Path of a file that lies beside the result, temporary where that is.
+
+    Nobody has named this file, so it replaces nothing but what an earlier run wrote as the same kind.
+    """
     if output == QgsProcessing.TEMPORARY_OUTPUT:
         return output
     stem, extension = os.path.splitext(output)
-    return f"{stem}_{what}{extension}"
+    path, number = f"{stem}_{what}{extension}", 1
+    while os.path.lexists(path) and not stands_beside(path, kind):
+        number += 1
+        path = f"{stem}_{what}_{number}{extension}"
+    return path

@@ -7,7 +7,7 @@ from typing import Callable, List, Optional, Sequence
 from sr_plugin.core.card import BandSpec
 
 #: Centres of one band on two satellites lie closer than this, in micrometres.
-_SAME_WAVELENGTH = 0.03
+SAME_WAVELENGTH = 0.03
 
 
 def band_order(wanted: Sequence[BandSpec], found: Sequence[BandSpec]) -> Optional[List[int]]:
@@ -49,5 +49,5 @@ def _order_by(
 def _differ(first: BandSpec, second: BandSpec) -> bool:
     """Whether two bands are known to be others."""
     if first.wavelength_um is not None and second.wavelength_um is not None:
-        return abs(first.wavelength_um - second.wavelength_um) > _SAME_WAVELENGTH
+        return abs(first.wavelength_um - second.wavelength_um) > SAME_WAVELENGTH
     return bool(first.common_name and second.common_name) and first.common_name != second.common_name
