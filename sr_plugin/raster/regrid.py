@@ -76,8 +76,9 @@ def write_on_grid(
     pixel = sum(np.dtype(info.pixel_type).itemsize for info in infos)
     shared_bytes = 4 * _SIDE**2 * pixel + source.row_bytes([info.number for info in infos], _SIDE, _SIDE)
     with limited_block_cache(shared_bytes):
-        writer = RasterWriter(spec, partial or path + ".part.tif")
-        _write(writer, windows, _Reader(source, grid), progress, cancelled)
+        # What cannot be read is told before anything is written.
+        reader = _Reader(source, grid)
+        _write(RasterWriter(spec, partial or path + ".part.tif"), windows, reader, progress, cancelled)
 
 
 def _write(
