@@ -15,7 +15,6 @@ from osgeo import gdal, ogr
 from models.recipes.regional_scene import SCENE, WATER, classes_of, split_row
 
 gdal.UseExceptions()
-ogr.UseExceptions()
 
 #: Bands of 18SVG by their own pixel size, in the order of their wavelengths.
 FINE = ("B02", "B03", "B04", "B08")
