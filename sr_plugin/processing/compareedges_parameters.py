@@ -18,17 +18,13 @@ from qgis.core import (
 )
 
 from sr_plugin.core.edges import METHODS, EdgeSettings
+from sr_plugin.processing.parameter_help import with_help
 from sr_plugin.processing.qgis_enums import DOUBLE, INTEGER
 from sr_plugin.processing.translation import tr
 
 #: What the thresholds are: shares of the input's pixels that have a smaller gradient, or gradients.
 SHARE, GRADIENT = "share", "gradient"
 _DEFAULTS = EdgeSettings()
-
-
-def _with_help(parameter: QgsProcessingParameterDefinition, text: str) -> QgsProcessingParameterDefinition:
-    parameter.setHelp(text)
-    return parameter
 
 
 def _words(name: str, text: str, choices: tuple) -> QgsProcessingParameterEnum:
@@ -39,26 +35,26 @@ def _words(name: str, text: str, choices: tuple) -> QgsProcessingParameterEnum:
 def input_parameters() -> List[QgsProcessingParameterDefinition]:
     """What is compared."""
     return [
-        _with_help(
+        with_help(
             QgsProcessingParameterRasterLayer("INPUT", tr("Input raster")),
             tr("The raster that went into the model. It is enlarged by bicubic to the grid of the result."),
         ),
-        _with_help(
+        with_help(
             QgsProcessingParameterRasterLayer("RESULT", tr("Super-resolved raster")),
             tr("The raster to judge. Its grid is that of the comparison."),
         ),
-        _with_help(
+        with_help(
             QgsProcessingParameterRasterLayer("TRUTH", tr("Truth (raster of finer resolution)"), None, True),
             tr("Optional: a raster of the same ground at the resolution of the result, to judge new edges by."),
         ),
-        _with_help(
+        with_help(
             QgsProcessingParameterBand("BAND", tr("Band (not set: luminance)"), None, "INPUT", True),
             tr(
                 "The band of the input to compare; of the other rasters the band of the same name is taken. Not set, "
                 "the luminance of red, green and blue is compared."
             ),
         ),
-        _with_help(
+        with_help(
             QgsProcessingParameterExtent("EXTENT", tr("Extent"), None, True),
             tr("Only this part is compared. It may be given in any CRS."),
         ),
@@ -72,21 +68,21 @@ def method_parameters() -> List[QgsProcessingParameterDefinition]:
     sigma = QgsProcessingParameterNumber("SIGMA", tr("Smoothing (sigma)"), DOUBLE, _DEFAULTS.sigma, False, 0, 20)
     tolerance = QgsProcessingParameterNumber("TOLERANCE", tr("Tolerance"), INTEGER, _DEFAULTS.tolerance, False, 0, 50)
     return [
-        _with_help(
+        with_help(
             _words("METHOD", tr("Method"), METHODS),
             tr("canny gives thin lines; sobel gives all pixels of a strong gradient."),
         ),
-        _with_help(sigma, tr("Standard deviation of the smoothing before edges are found, in pixels of the result.")),
-        _with_help(
+        with_help(sigma, tr("Standard deviation of the smoothing before edges are found, in pixels of the result.")),
+        with_help(
             _words("THRESHOLDS", tr("Thresholds are given as"), (SHARE, GRADIENT)),
             tr(
                 "share: the share (0 to 1) of the input's pixels that have a smaller gradient. gradient: a change of "
                 "the value per pixel of the result. All rasters are judged by the same gradients."
             ),
         ),
-        _with_help(low, tr("An edge goes on as long as its gradient is above this.")),
-        _with_help(high, tr("An edge must reach this gradient somewhere.")),
-        _with_help(
+        with_help(low, tr("An edge goes on as long as its gradient is above this.")),
+        with_help(high, tr("An edge must reach this gradient somewhere.")),
+        with_help(
             tolerance,
             tr("How far, in pixels of the result, two edges may lie apart and still count as the same."),
         ),
@@ -96,23 +92,23 @@ def method_parameters() -> List[QgsProcessingParameterDefinition]:
 def output_parameters() -> List[QgsProcessingParameterDefinition]:
     """What is written."""
     return [
-        _with_help(
+        with_help(
             QgsProcessingParameterRasterDestination("CLASSES", tr("Edge classes"), None, True),
             tr("1: kept, 2: new (not in the input), 3: lost, 0: no edge, 255: no data."),
         ),
-        _with_help(
+        with_help(
             QgsProcessingParameterRasterDestination("EDGES_INPUT", tr("Edges of the input"), None, True, False),
             tr("1 where the enlarged input has an edge, else 0; 255: no data."),
         ),
-        _with_help(
+        with_help(
             QgsProcessingParameterRasterDestination("EDGES_RESULT", tr("Edges of the result"), None, True, False),
             tr("1 where the result has an edge, else 0; 255: no data."),
         ),
-        _with_help(
+        with_help(
             QgsProcessingParameterFileDestination("OUTPUT_HTML", tr("Report"), tr("HTML files (*.html)"), None, True),
             tr("Pictures of a part with many edges, and all figures, as a web page."),
         ),
-        _with_help(
+        with_help(
             QgsProcessingParameterFileDestination("FIGURE", tr("Figure"), tr("PNG files (*.png)"), None, True, False),
             tr("The same as a picture for a paper."),
         ),

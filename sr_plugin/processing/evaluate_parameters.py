@@ -22,57 +22,48 @@ from qgis.core import (
 )
 
 from sr_plugin.core.evaluation_metrics import METRICS
-from sr_plugin.processing.qgis_enums import ADVANCED, DOUBLE, INTEGER, POLYGONS, RASTERS
+from sr_plugin.processing.parameter_help import advanced_with_help, with_help
+from sr_plugin.processing.qgis_enums import DOUBLE, INTEGER, POLYGONS, RASTERS
 from sr_plugin.processing.translation import tr
 
 #: Side of a tile in pixels of the finest result.
 _TILE = 256
 
 
-def _with_help(parameter: QgsProcessingParameterDefinition, text: str) -> QgsProcessingParameterDefinition:
-    parameter.setHelp(text)
-    return parameter
-
-
-def _advanced(parameter: QgsProcessingParameterDefinition, text: str) -> QgsProcessingParameterDefinition:
-    parameter.setFlags(parameter.flags() | ADVANCED)
-    return _with_help(parameter, text)
-
-
 def input_parameters() -> List[QgsProcessingParameterDefinition]:
     """What is judged, and by what."""
     return [
-        _with_help(
+        with_help(
             QgsProcessingParameterRasterLayer("INPUT", tr("Input raster")),
             tr("The raster that went into the models. Enlarged by bicubic it is judged, too, as the yardstick."),
         ),
-        _with_help(
+        with_help(
             QgsProcessingParameterMultipleLayers("RESULTS", tr("Super-resolved rasters"), RASTERS),
             tr("One or several rasters to judge and to rank. The grid of the finest one is that of the evaluation."),
         ),
-        _with_help(
+        with_help(
             QgsProcessingParameterRasterLayer("TRUTH", tr("Truth (raster of finer resolution)"), None, True),
             tr(
                 "A raster of the same ground at the resolution of the results, aligned by its position. Without one "
                 "the rasters are judged by how well they agree with the input."
             ),
         ),
-        _with_help(
+        with_help(
             QgsProcessingParameterRasterLayer("UNCERTAINTY", tr("Uncertainty of the first result"), None, True),
             tr(
                 "What Super-resolve raster has written as Uncertainty together with the first result. The report tells "
                 "how well it ranks the true errors. Needs a truth."
             ),
         ),
-        _with_help(
+        with_help(
             QgsProcessingParameterBand("BANDS", tr("Bands (not set: all in common)"), None, "INPUT", True, True),
             tr("Bands of the input; of the other rasters the bands of the same names are taken."),
         ),
-        _with_help(
+        with_help(
             QgsProcessingParameterExtent("EXTENT", tr("Extent"), None, True),
             tr("Only this part is judged. It may be given in any CRS."),
         ),
-        _with_help(
+        with_help(
             QgsProcessingParameterFeatureSource("MASK", tr("Mask polygons"), [POLYGONS], None, True),
             tr("What lies outside these polygons does not count."),
         ),
@@ -83,14 +74,14 @@ def method_parameters() -> List[QgsProcessingParameterDefinition]:
     """How it is judged."""
     tile = QgsProcessingParameterNumber("TILE_SIZE", tr("Tile size"), INTEGER, _TILE, False, 16)
     return [
-        _with_help(
+        with_help(
             QgsProcessingParameterBoolean("REGISTER", tr("Register the truth to a fraction of a pixel"), False),
             tr(
                 "Finds by phase correlation how far the truth lies off the enlarged input, and moves it. The shift is "
                 "reported. All rasters are judged by the same moved truth."
             ),
         ),
-        _with_help(
+        with_help(
             QgsProcessingParameterBoolean("MATCH", tr("Match histograms to the truth"), False),
             tr(
                 "Gives every raster the histogram of the truth first, band by band, so that structure is judged and "
@@ -98,32 +89,32 @@ def method_parameters() -> List[QgsProcessingParameterDefinition]:
                 "and sharpness are measured without it."
             ),
         ),
-        _with_help(
+        with_help(
             QgsProcessingParameterFeatureSource("POLYGONS", tr("Training polygons"), [POLYGONS], None, True),
             tr(
                 "Polygons of known land cover. A random forest is trained on every other polygon of a class and tested "
                 "on the others, once for each raster. Needs scikit-learn in the worker's Python."
             ),
         ),
-        _with_help(
+        with_help(
             QgsProcessingParameterField("CLASS_FIELD", tr("Field with the class"), None, "POLYGONS", optional=True),
             tr("Says which class a training polygon shows."),
         ),
-        _advanced(
+        advanced_with_help(
             QgsProcessingParameterNumber("DATA_RANGE", tr("Range of the values (0: automatic)"), DOUBLE, 0, False, 0),
             tr(
                 "The peak of PSNR and SSIM in physical units. Automatic: 255 for 8 bits, 1 for values up to 2, 10000 "
                 "for 16-bit reflectance. Figures of different ranges cannot be compared."
             ),
         ),
-        _advanced(
+        advanced_with_help(
             QgsProcessingParameterNumber("MTF", tr("Sensor's MTF at Nyquist (0: mean)"), DOUBLE, 0, False, 0, 0.99),
             tr(
                 "How rasters are brought back to the input's resolution: by a Gaussian with this modulation transfer "
                 "at the Nyquist frequency of the input, or as the mean of the pixels that one of the input holds."
             ),
         ),
-        _advanced(tile, tr("Side of a tile of table and map, in pixels of the finest result.")),
+        advanced_with_help(tile, tr("Side of a tile of table and map, in pixels of the finest result.")),
     ]
 
 
@@ -132,23 +123,23 @@ def output_parameters() -> List[QgsProcessingParameterDefinition]:
     page, table = tr("HTML files (*.html)"), tr("CSV files (*.csv)")
     record, picture = tr("JSON files (*.json)"), tr("PNG files (*.png)")
     return [
-        _with_help(
+        with_help(
             QgsProcessingParameterFileDestination("OUTPUT_HTML", tr("Report"), page, None, True),
             tr("Ranking, pictures with the worst tiles, histograms, figures by band, and definitions, as a web page."),
         ),
-        _with_help(
+        with_help(
             QgsProcessingParameterFeatureSink("TILES", tr("Tiles"), POLYGONS, None, True, False),
             tr("Polygons of the tiles with the figures of every raster, coloured by the error of the first result."),
         ),
-        _with_help(
+        with_help(
             QgsProcessingParameterFileDestination("OUTPUT_CSV", tr("Table of the tiles"), table, None, True, False),
             tr("One line for each tile and raster."),
         ),
-        _with_help(
+        with_help(
             QgsProcessingParameterFileDestination("OUTPUT_JSON", tr("Summary"), record, None, True, False),
             tr("All figures of the whole as JSON."),
         ),
-        _with_help(
+        with_help(
             QgsProcessingParameterFileDestination("FIGURE", tr("Figure"), picture, None, True, False),
             tr("Input, bicubic, results and truth of one part, with the main figures, as a picture for a paper."),
         ),

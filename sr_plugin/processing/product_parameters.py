@@ -13,6 +13,7 @@ from qgis.core import (
 )
 
 from sr_plugin.processing import superresolve_parameters as shared
+from sr_plugin.processing.parameter_help import with_help
 from sr_plugin.processing.translation import tr
 
 GAPS_NODATA, GAPS_MASK = "nodata", "mask"
@@ -28,12 +29,6 @@ def words(name: str, text: str, choices: Sequence[str], default: Sequence[str]) 
 def one_word(name: str, text: str, choices: Sequence[str]) -> QgsProcessingParameterEnum:
     """One of a fixed list of words; the word itself is the value, the first one the default."""
     return QgsProcessingParameterEnum(name, text, list(choices), False, choices[0], False, True)
-
-
-def with_help(parameter: QgsProcessingParameterDefinition, text: str) -> QgsProcessingParameterDefinition:
-    """The parameter with its help."""
-    parameter.setHelp(text)
-    return parameter
 
 
 def run_parameters() -> List[QgsProcessingParameterDefinition]:

@@ -21,7 +21,8 @@ from qgis.core import (
 )
 
 from sr_plugin.processing import settings
-from sr_plugin.processing.qgis_enums import ADVANCED, DOUBLE, INTEGER, POLYGONS
+from sr_plugin.processing.parameter_help import advanced_with_help, with_help
+from sr_plugin.processing.qgis_enums import DOUBLE, INTEGER, POLYGONS
 from sr_plugin.processing.translation import tr
 
 DEFAULT_MODEL = settings.MODEL.default
@@ -49,16 +50,6 @@ def _enumeration(name: str, text: str, choices: Sequence[str], default: str = ""
     return QgsProcessingParameterEnum(name, text, list(choices), False, default or choices[0], False, True)
 
 
-def _with_help(parameter: QgsProcessingParameterDefinition, text: str) -> QgsProcessingParameterDefinition:
-    parameter.setHelp(text)
-    return parameter
-
-
-def _advanced(parameter: QgsProcessingParameterDefinition, text: str) -> QgsProcessingParameterDefinition:
-    parameter.setFlags(parameter.flags() | ADVANCED)
-    return _with_help(parameter, text)
-
-
 def _number(name: str, text: str, kind: object, default: Optional[float], minimum: Optional[float] = None):
     """A number; optional where it has no default."""
     parameter = QgsProcessingParameterNumber(name, text, kind, default, default is None)
@@ -72,29 +63,29 @@ def input_parameters() -> List[QgsProcessingParameterDefinition]:
     model = QgsProcessingParameterString("MODEL", tr("Model"), settings.MODEL.value())
     model.setMetadata({"widget_wrapper": {"class": _MODEL_WIDGET}})
     return [
-        _with_help(
+        with_help(
             QgsProcessingParameterRasterLayer("INPUT", tr("Input raster")),
             tr("The raster to super-resolve: a raster layer, a file, or any GDAL dataset name."),
         ),
-        _with_help(
+        with_help(
             QgsProcessingParameterBand("BANDS", tr("Bands"), None, "INPUT", True, True),
             tr(
                 "Bands in the order that the model expects. Left empty, they are found by their names, "
                 "else the first ones are taken. The result holds the bands in this order."
             ),
         ),
-        _with_help(
+        with_help(
             model,
             tr(
                 "A shipped or installed model, an interpolation such as bicubic:4 or nearest:2 for any bands, "
                 "or the path of a model file."
             ),
         ),
-        _with_help(
+        with_help(
             QgsProcessingParameterExtent("EXTENT", tr("Extent"), None, True),
             tr("Only this part of the raster is super-resolved. It may be given in any CRS."),
         ),
-        _with_help(
+        with_help(
             QgsProcessingParameterFeatureSource("MASK", tr("Mask polygons"), [POLYGONS], None, True),
             tr("Pixels outside these polygons become nodata, and tiles outside are not computed at all."),
         ),
@@ -104,14 +95,14 @@ def input_parameters() -> List[QgsProcessingParameterDefinition]:
 def run_parameters() -> List[QgsProcessingParameterDefinition]:
     """How it is computed."""
     return [
-        _with_help(
+        with_help(
             _choice("DEVICE", tr("Device"), settings.DEVICE.value(), _DEVICES),
             tr(
                 "What computes: auto (the fastest one at hand), cpu, cuda, cuda:1 for the second GPU, mps (Apple), "
                 "xpu (Intel GPU) or dml (DirectML)."
             ),
         ),
-        _with_help(
+        with_help(
             _enumeration("PRECISION", tr("Precision"), PRECISIONS, settings.PRECISION.value()),
             tr(
                 "float32 is exact. reduced computes in 16 bits on devices that gain from it: faster, but values may "
@@ -119,11 +110,11 @@ def run_parameters() -> List[QgsProcessingParameterDefinition]:
                 "raster, the difference stays under a quarter of the image's noise; the log tells the figures."
             ),
         ),
-        _with_help(
+        with_help(
             _enumeration("OUTPUT_TYPE", tr("Output type (same: as input)"), OUTPUT_TYPES),
             tr("Pixel type of the result. Values are never rescaled; they are rounded and limited, never wrapped."),
         ),
-        _with_help(
+        with_help(
             QgsProcessingParameterBoolean(
                 "CONSISTENCY", tr("Keep the result consistent with the input"), settings.CONSISTENCY.value()
             ),
@@ -135,44 +126,44 @@ def run_parameters() -> List[QgsProcessingParameterDefinition]:
 def advanced_parameters() -> List[QgsProcessingParameterDefinition]:
     """What hardly anybody needs to touch."""
     return [
-        _advanced(
+        advanced_with_help(
             _number("TILE_SIZE", tr("Tile size (0: by memory)"), INTEGER, 0, 0),
             tr("Side of a tile in input pixels. Smaller tiles need less memory; the result is the same."),
         ),
-        _advanced(
+        advanced_with_help(
             _number("MARGIN", tr("Tile margin (not set: by model)"), INTEGER, None, 0),
             tr("Input pixels read around each tile. Less than the model needs leaves visible seams."),
         ),
-        _advanced(
+        advanced_with_help(
             _choice("NORMALISATION", tr("Normalisation"), "auto", _NORMALISATIONS),
             tr(
                 "How pixel values become what the model expects: auto (as the model says), none, divide:K, "
                 "window:LOW,HIGH or percentile:LOW,HIGH. The result is always in the units of the input."
             ),
         ),
-        _advanced(
+        advanced_with_help(
             _enumeration("OTHER_BANDS", tr("Bands that the model does not take"), OTHER_BANDS),
             tr("drop leaves them out; enlarge carries them through by interpolation, behind the others."),
         ),
-        _advanced(
+        advanced_with_help(
             QgsProcessingParameterBoolean("LUMINANCE", tr("Sharpen luminance only"), False),
             tr(
                 "For models of one band and three chosen bands (red, green, blue): the model sharpens the luminance "
                 "and colour is interpolated, instead of sharpening every band on its own."
             ),
         ),
-        _advanced(
+        advanced_with_help(
             QgsProcessingParameterBoolean("EXACT", tr("Full margins for very deep models"), False),
             tr(
                 "Very deep models reach further than they need to. By default the margin that was measured to be "
                 "enough is read; this reads the full one, which takes several times as long."
             ),
         ),
-        _advanced(
+        advanced_with_help(
             _number("NODATA", tr("Nodata value (not set: as input)"), DOUBLE, None),
             tr("Value that marks pixels without data in the result."),
         ),
-        _advanced(
+        advanced_with_help(
             _number(
                 "RESOLUTION",
                 tr("Resolution of layers without files (map units per pixel; not set: native)"),
@@ -185,17 +176,17 @@ def advanced_parameters() -> List[QgsProcessingParameterDefinition]:
                 "size. Map services need an extent too. Raster files are always read as they are."
             ),
         ),
-        _advanced(
+        advanced_with_help(
             QgsProcessingParameterBoolean(
                 "KEEP_PARTIAL", tr("Keep the finished part after a cancel"), settings.KEEP_PARTIAL.value()
             ),
             tr("The same run then goes on from there. Without this a cancelled run leaves no file behind."),
         ),
-        _advanced(
+        advanced_with_help(
             QgsProcessingParameterBoolean("COG", tr("Cloud-optimised GeoTIFF"), False),
             tr("Stores the result in the layout that web servers want. Needs room for a second copy meanwhile."),
         ),
-        _advanced(
+        advanced_with_help(
             QgsProcessingParameterString("CREATE_OPTIONS", tr("GeoTIFF creation options"), "", False, True),
             tr("Options of GDAL's GeoTIFF driver that replace the usual ones, such as COMPRESS=DEFLATE|ZLEVEL=9."),
         ),
@@ -204,7 +195,7 @@ def advanced_parameters() -> List[QgsProcessingParameterDefinition]:
 
 def output_parameter() -> QgsProcessingParameterDefinition:
     """Where the result goes."""
-    return _with_help(
+    return with_help(
         QgsProcessingParameterRasterDestination("OUTPUT", tr("Super-resolved")),
         tr("The GeoTIFF to write."),
     )

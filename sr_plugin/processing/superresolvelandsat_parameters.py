@@ -9,7 +9,8 @@ from qgis.core import QgsProcessingParameterDefinition, QgsProcessingParameterFi
 
 from sr_plugin.core.locations import shipped_models_folder
 from sr_plugin.processing import superresolve_parameters as shared
-from sr_plugin.processing.product_parameters import one_word, with_help, words
+from sr_plugin.processing.parameter_help import with_help
+from sr_plugin.processing.product_parameters import one_word, words
 from sr_plugin.processing.qgis_enums import ONE_FILE
 from sr_plugin.processing.translation import tr
 from sr_plugin.raster.landsat_quality import PIXEL_FLAGS

@@ -14,7 +14,8 @@ from qgis.core import (
 from sr_plugin.core.sensors import SENTINEL2
 from sr_plugin.pipeline.request import DEFAULT_FUSION
 from sr_plugin.processing import superresolve_parameters as shared
-from sr_plugin.processing.product_parameters import with_help, words
+from sr_plugin.processing.parameter_help import with_help
+from sr_plugin.processing.product_parameters import words
 from sr_plugin.processing.qgis_enums import ADVANCED, ONE_FILE
 from sr_plugin.processing.translation import tr
 from sr_plugin.raster.sentinel2_classes import SCENE_CLASSES

@@ -20,7 +20,8 @@ from qgis.core import (
 
 from sr_plugin.core.series_choices import MATCHES
 from sr_plugin.processing import superresolve_parameters as shared
-from sr_plugin.processing.qgis_enums import ADVANCED, DATE_ONLY, DOUBLE, INTEGER, RASTERS
+from sr_plugin.processing.parameter_help import advanced_with_help, with_help
+from sr_plugin.processing.qgis_enums import DATE_ONLY, DOUBLE, INTEGER, RASTERS
 from sr_plugin.processing.translation import tr
 
 DEFAULT_MODEL = "series-x2"
@@ -30,20 +31,10 @@ _CHOICE_WIDGET = "sr_plugin.gui.choice_wrapper.ChoiceWrapper"
 _NOT_HERE = ("RESOLUTION", "LUMINANCE", "OTHER_BANDS", "EXACT", "CONSISTENCY")
 
 
-def _with_help(parameter: QgsProcessingParameterDefinition, text: str) -> QgsProcessingParameterDefinition:
-    parameter.setHelp(text)
-    return parameter
-
-
-def _advanced(parameter: QgsProcessingParameterDefinition, text: str) -> QgsProcessingParameterDefinition:
-    parameter.setFlags(parameter.flags() | ADVANCED)
-    return _with_help(parameter, text)
-
-
 def _model() -> QgsProcessingParameterDefinition:
     model = QgsProcessingParameterString("MODEL", tr("Model"), DEFAULT_MODEL)
     model.setMetadata({"widget_wrapper": {"class": _CHOICE_WIDGET, "choices": list(_MODELS)}})
-    return _with_help(
+    return with_help(
         model,
         tr(
             "series-x2 fuses the views and sharpens the result with a small network; shift-and-add:K fuses them "
@@ -69,7 +60,7 @@ def input_parameters() -> List[QgsProcessingParameterDefinition]:
     """What is fused, and with which model."""
     extent, polygons = shared.input_parameters()[3:]
     return [
-        _with_help(
+        with_help(
             QgsProcessingParameterMultipleLayers("INPUTS", tr("Rasters of one place"), RASTERS),
             tr(
                 "Two or more rasters of the same place with the same bands in the same order. Their grids may be "
@@ -78,18 +69,18 @@ def input_parameters() -> List[QgsProcessingParameterDefinition]:
             ),
         ),
         _model(),
-        _with_help(
+        with_help(
             QgsProcessingParameterDateTime("REFERENCE_DATE", tr("Reference date"), DATE_ONLY, None, True),
             tr(
                 "The raster nearest to this date becomes the reference. Dates are read from the metadata or the file "
                 "name (20200604 or 2020-06-04) unless they are given below."
             ),
         ),
-        _with_help(
+        with_help(
             _days(),
             tr("Rasters further from the date of the reference are left out, and so are those without a date."),
         ),
-        _with_help(
+        with_help(
             QgsProcessingParameterMultipleLayers("MASKS", tr("Cloud masks, one for each raster"), RASTERS, None, True),
             tr(
                 "Where the first band of a mask is not 0, its raster is not used. In the order of the rasters. Nodata, "
@@ -105,14 +96,14 @@ def run_parameters() -> List[QgsProcessingParameterDefinition]:
     """How it is computed."""
     match = QgsProcessingParameterEnum("MATCH", tr("Match brightness"), list(MATCHES), False, MATCHES[0], False, True)
     own = [
-        _with_help(
+        with_help(
             match,
             tr(
                 "local brings the surroundings of each pixel to the brightness of the reference, so only detail is "
                 "taken from other dates; global uses one gain and offset a band; none takes values as they are."
             ),
         ),
-        _with_help(
+        with_help(
             _threshold(),
             tr(
                 "A raster that differs from the reference by more than this many times the noise shows a change there, "
@@ -126,15 +117,15 @@ def run_parameters() -> List[QgsProcessingParameterDefinition]:
 def advanced_parameters() -> List[QgsProcessingParameterDefinition]:
     """What hardly anybody needs to touch."""
     own = [
-        _advanced(
+        advanced_with_help(
             QgsProcessingParameterString("BANDS", tr("Bands (not set: all that the model takes)"), "", False, True),
             tr("Numbers with commas between them, the same for all rasters: 1,2,3."),
         ),
-        _advanced(
+        advanced_with_help(
             QgsProcessingParameterString("DATES", tr("Dates of the rasters"), "", False, True),
             tr("With commas between them, in the order of the rasters: 2020-06-04,,2020-08-23. Empty: looked for."),
         ),
-        _advanced(
+        advanced_with_help(
             QgsProcessingParameterBoolean("REGISTER", tr("Find shifts in the images"), True),
             tr("Without it, the georeference of the rasters is believed to a fraction of a pixel."),
         ),
@@ -147,7 +138,7 @@ def output_parameters() -> List[QgsProcessingParameterDefinition]:
     changes = QgsProcessingParameterRasterDestination("CHANGES", tr("Changed pixels"), None, True, False)
     return [
         shared.output_parameter(),
-        _with_help(
+        with_help(
             changes,
             tr("On the grid of the reference: how many of the other rasters show something else at each pixel."),
         ),

@@ -22,7 +22,8 @@ from qgis.core import (
 from sr_plugin.core.training_families import ALL_FAMILIES
 from sr_plugin.core.training_plan import ADVERSARIES, DISCRIMINATORS, OPTIMISERS, PRECISIONS, RAMPS, SCHEDULES
 from sr_plugin.core.training_presets import PRESETS
-from sr_plugin.processing.qgis_enums import ADVANCED, DOUBLE, INTEGER, ONE_FOLDER
+from sr_plugin.processing.parameter_help import with_help
+from sr_plugin.processing.qgis_enums import DOUBLE, INTEGER, ONE_FOLDER
 from sr_plugin.processing.translation import tr
 
 AUTO = "auto"
@@ -131,15 +132,6 @@ def _words() -> List[Tuple[str, str, str, Sequence[str]]]:
     ]
 
 
-def _helped(
-    parameter: QgsProcessingParameterDefinition, text: str, advanced: bool = False
-) -> QgsProcessingParameterDefinition:
-    parameter.setHelp(text)
-    if advanced:
-        parameter.setFlags(parameter.flags() | ADVANCED)
-    return parameter
-
-
 def _enumeration(
     name: str, text: str, choices: Sequence[str], default: Optional[str] = None
 ) -> QgsProcessingParameterEnum:
@@ -155,11 +147,11 @@ def main_parameters() -> List[QgsProcessingParameterDefinition]:
     name = QgsProcessingParameterString("NAME", tr("Name of the new model"), "", False, True)
     folder = QgsProcessingParameterFolderDestination("FOLDER", tr("Folder of the training"), None, True)
     return [
-        _helped(
+        with_help(
             QgsProcessingParameterFile("DATASET", tr("Dataset"), ONE_FOLDER),
             tr("A folder that superres:preparepairs has written."),
         ),
-        _helped(
+        with_help(
             _enumeration("PRESET", tr("Purpose"), PRESETS),
             tr(
                 "content: from fresh weights, true to the data. fine-tune: a model adapts to your region or sensor. "
@@ -167,25 +159,25 @@ def main_parameters() -> List[QgsProcessingParameterDefinition]:
                 "another, such as a map."
             ),
         ),
-        _helped(
+        with_help(
             model,
             tr("A model with a checkpoint, by name or file. Left empty, a network begins with fresh weights."),
         ),
-        _helped(
+        with_help(
             _enumeration("ARCHITECTURE", tr("Architecture of fresh weights"), (AUTO, *ALL_FAMILIES)),
             tr("auto takes the usual one for the kind of dataset. Not used where there is a model to go on from."),
         ),
-        _helped(name, tr("Under this name it stands in the list of models.")),
-        _helped(_optional_number("STEPS", tr("Steps"), True), tr("Empty: as many as the purpose usually takes.")),
-        _helped(device, tr("auto takes the first GPU, else the CPU.")),
-        _helped(
+        with_help(name, tr("Under this name it stands in the list of models.")),
+        with_help(_optional_number("STEPS", tr("Steps"), True), tr("Empty: as many as the purpose usually takes.")),
+        with_help(device, tr("auto takes the first GPU, else the CPU.")),
+        with_help(
             QgsProcessingParameterBoolean("DETACH", tr("Go on in the background"), False),
             tr(
                 "The training is started and the algorithm ends at once. It goes on when QGIS is closed; the tab Teach "
                 "of the dock shows how it stands."
             ),
         ),
-        _helped(
+        with_help(
             folder,
             tr(
                 "A new folder. The same folder again continues the training that is in it. Without a choice, the "
@@ -203,34 +195,38 @@ def advanced_parameters() -> List[QgsProcessingParameterDefinition]:
     """What the presets decide unless told otherwise."""
     found: List[QgsProcessingParameterDefinition] = []
     for name, _, text, whole, help_text in _numbers():
-        found.append(_helped(_optional_number(name, text, whole), help_text or tr("Empty: as the purpose says."), True))
+        found.append(
+            with_help(_optional_number(name, text, whole), help_text or tr("Empty: as the purpose says."), True)
+        )
     for name, _, text, choices in _words():
-        found.append(_helped(_enumeration(name, text, (PRESET, *choices)), tr("preset: as the purpose says."), True))
+        found.append(with_help(_enumeration(name, text, (PRESET, *choices)), tr("preset: as the purpose says."), True))
     vgg = QgsProcessingParameterFile("VGG", tr("Weights of VGG19"), optional=True)
     plan = QgsProcessingParameterFile("PLAN", tr("Settings from a file"), extension="json", optional=True)
     hyperparameters = QgsProcessingParameterString("HYPERPARAMETERS", tr("Hyperparameters (JSON)"), "", False, True)
     return [
         *found,
-        _helped(vgg, tr("For the perceptual loss: a file with the names of torchvision's vgg19."), True),
-        _helped(hyperparameters, tr('Sizes of fresh weights, for example {"width": 32, "blocks": 8}.'), True),
-        _helped(
+        with_help(vgg, tr("For the perceptual loss: a file with the names of torchvision's vgg19."), True),
+        with_help(hyperparameters, tr('Sizes of fresh weights, for example {"width": 32, "blocks": 8}.'), True),
+        with_help(
             _enumeration("PRECISION", tr("Precision"), PRECISIONS),
             tr("float16 is for GPUs. bfloat16 also halves the time on processors that compute in it."),
             True,
         ),
-        _helped(
+        with_help(
             QgsProcessingParameterNumber("SEED", tr("Seed"), INTEGER, 0, False, 0, 2**31 - 1),
             tr("The same seed gives the same weights on the same CPU."),
             True,
         ),
-        _helped(QgsProcessingParameterBoolean("TENSORBOARD", tr("Write logs for TensorBoard"), False), "", True),
-        _helped(QgsProcessingParameterBoolean("INSTALL", tr("Put the model into the list of models"), True), "", True),
-        _helped(
+        with_help(QgsProcessingParameterBoolean("TENSORBOARD", tr("Write logs for TensorBoard"), False), "", True),
+        with_help(
+            QgsProcessingParameterBoolean("INSTALL", tr("Put the model into the list of models"), True), "", True
+        ),
+        with_help(
             QgsProcessingParameterString("LICENCE", tr("Licence of the new model"), "", False, True),
             tr("For example CC-BY-4.0. Mind the licences of the data and of the model gone on from."),
             True,
         ),
-        _helped(
+        with_help(
             plan,
             tr("A plan.json of an earlier training; what is chosen otherwise than by default wins over it."),
             True,

@@ -11,26 +11,18 @@ from qgis.core import (
     QgsProcessingParameterString,
 )
 
-from sr_plugin.processing.qgis_enums import ADVANCED, DOUBLE
+from sr_plugin.processing.parameter_help import with_help
+from sr_plugin.processing.qgis_enums import DOUBLE
 from sr_plugin.processing.translation import tr
 
 #: Destinations beside the result.
 DESTINATIONS = ("UNCERTAINTY", "UNCERTAINTY_MASK")
 
 
-def _with_help(
-    parameter: QgsProcessingParameterDefinition, text: str, advanced: bool = False
-) -> QgsProcessingParameterDefinition:
-    parameter.setHelp(text)
-    if advanced:
-        parameter.setFlags(parameter.flags() | ADVANCED)
-    return parameter
-
-
 def uncertainty_parameters() -> List[QgsProcessingParameterDefinition]:
     """Limit, further models and the two destinations; all are optional."""
     return [
-        _with_help(
+        with_help(
             QgsProcessingParameterNumber(
                 "UNCERTAINTY_LIMIT", tr("Bicubic where the uncertainty is above (not set: never)"), DOUBLE, None, True
             ),
@@ -41,7 +33,7 @@ def uncertainty_parameters() -> List[QgsProcessingParameterDefinition]:
             ),
             advanced=True,
         ),
-        _with_help(
+        with_help(
             QgsProcessingParameterString(
                 "UNCERTAINTY_MODELS", tr("Further models for the uncertainty"), None, False, True
             ),
@@ -52,7 +44,7 @@ def uncertainty_parameters() -> List[QgsProcessingParameterDefinition]:
             ),
             advanced=True,
         ),
-        _with_help(
+        with_help(
             QgsProcessingParameterRasterDestination(
                 "UNCERTAINTY", tr("Uncertainty (eight times the work)"), None, True, False
             ),
@@ -62,7 +54,7 @@ def uncertainty_parameters() -> List[QgsProcessingParameterDefinition]:
                 "still be wrong. With it the run is eight times the work."
             ),
         ),
-        _with_help(
+        with_help(
             QgsProcessingParameterRasterDestination(
                 "UNCERTAINTY_MASK", tr("Where bicubic took the place of the result"), None, True, False
             ),
